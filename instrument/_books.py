@@ -1,0 +1,117 @@
+"""The books: what became of everything that was started.
+
+started = open + unsampled + folded + dropped + spooled + delivered + rejected, for transactions, spans and errors.
+Every floor writes here; writing is one append, so it is safe in any thread, signal handler or finalizer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Any, Final
+
+import attrs
+
+__all__ = ["Books", "Counts", "Stats"]
+
+OUTCOMES: Final = ("open", "unsampled", "folded", "spooled", "delivered", "rejected")
+
+
+@attrs.frozen
+class Counts:
+    """How many were started, and what became of them. `dropped` maps a reason to a count."""
+
+    started: int = 0
+    open: int = 0
+    unsampled: int = 0
+    folded: int = 0
+    dropped: dict[str, int] = attrs.field(factory=dict)
+    spooled: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    unfinished: dict[str, int] = attrs.field(factory=dict)
+    """The names of what is open although its transaction has ended: "op: description" to count."""
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every one that was started is accounted for."""
+        ended = self.open + self.unsampled + self.folded + self.spooled + self.delivered + self.rejected
+        return self.started == ended + sum(self.dropped.values())
+
+
+@attrs.frozen
+class Stats:
+    """The books at one moment, as `instrument.stats()` returns them."""
+
+    transactions: Counts = Counts()
+    spans: Counts = Counts()
+    errors: Counts = Counts()
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the books of transactions, spans and errors all balance."""
+        return self.transactions.balanced and self.spans.balanced and self.errors.balanced
+
+
+class Books:
+    """Counts by category ("transactions", "spans", "errors") and outcome, kept as a list of entries and summed on demand.
+
+    An outcome is "started", one of the balance's terms, or "dropped:<reason>".
+    """
+
+    __slots__ = ("__weakref__", "_entries", "_summing", "_totals")
+
+    def __init__(self) -> None:
+        self._entries: deque[tuple[str, str, int]] = deque()
+        self._totals: dict[tuple[str, str], int] = {}
+        self._summing = threading.Lock()
+
+    def count(self, category: str, outcome: str, quantity: int = 1) -> None:
+        """Write one entry. A negative quantity takes back what an earlier entry said."""
+        self._entries.append((category, outcome, quantity))
+        if len(self._entries) > 1000:
+            self._sum()
+
+    def move(self, category: str, before: str, after: str, quantity: int = 1) -> None:
+        """What was counted as `before` is `after` from now on."""
+        self._entries.append((category, before, -quantity))
+        self.count(category, after, quantity)
+
+    def total(self, category: str, outcome: str) -> int:
+        """The sum of one outcome."""
+        self._sum()
+        return self._totals.get((category, outcome), 0)
+
+    def forget(self) -> None:
+        """Start empty, as a forked child does: what was counted before is the parent's."""
+        self._summing = threading.Lock()
+        self._entries = deque()
+        self._totals = {}
+
+    def stats(self) -> Stats:
+        """The books as they stand."""
+        self._sum()
+        totals = dict(self._totals)
+        return Stats(**{name: _counts(name, totals) for name in ("transactions", "spans", "errors")})
+
+    def _sum(self) -> None:
+        # Not waiting keeps a signal handler that comes in the middle from locking itself out.
+        if not self._summing.acquire(blocking=False):
+            return
+        try:
+            for _ in range(len(self._entries)):
+                category, outcome, quantity = self._entries.popleft()
+                key = (category, outcome)
+                self._totals[key] = self._totals.get(key, 0) + quantity
+        finally:
+            self._summing.release()
+
+
+def _counts(category: str, totals: dict[tuple[str, str], int]) -> Counts:
+    dropped = {
+        outcome.partition(":")[2]: quantity
+        for (name, outcome), quantity in totals.items()
+        if name == category and outcome.startswith("dropped:") and quantity
+    }
+    known: dict[str, Any] = {outcome: totals.get((category, outcome), 0) for outcome in ("started", *OUTCOMES)}
+    return Counts(dropped=dropped, **known)

@@ -1,0 +1,152 @@
+"""The variables of OpenTelemetry that say something about our options too.
+
+OpenTelemetry's rule for all of them: an empty one is one that is not set.
+(https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Container, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import attrs
+
+from . import _guard
+
+__all__ = ["OtlpSettings", "otel_options", "otlp_settings"]
+
+EXPORTERS = {"otlp": ("otlp",), "console": ("console",), "none": ()}
+FORMATS = {"tracecontext": "w3c", "sentry": "sentry", "baggage": None, "none": None}
+PREFIX = "OTEL_EXPORTER_OTLP_"
+
+
+@attrs.frozen
+class OtlpSettings:
+    """How an OTLP receiver is reached, as far as variables say. `timeout` is in seconds."""
+
+    url: str | None = None
+    headers: dict[str, str] = attrs.field(factory=dict, repr=False)
+    timeout: float = 10.0
+    gzip: bool = False
+    encoding: str = "protobuf"
+    certificate: str | None = None
+    client_key: str | None = None
+    client_certificate: str | None = None
+
+
+def otlp_settings(environ: Mapping[str, str]) -> OtlpSettings:
+    """Read OTEL_EXPORTER_OTLP_*; what is set for traces alone wins."""
+
+    def variable(name: str) -> str:
+        return (environ.get(f"{PREFIX}TRACES_{name}") or environ.get(PREFIX + name) or "").strip()
+
+    compression = variable("COMPRESSION").lower()
+    if compression not in ("", "none", "gzip"):
+        _ignored(PREFIX + "COMPRESSION", "gzip or none")
+    protocol = variable("PROTOCOL").lower()
+    if protocol not in ("", "http/protobuf", "http/json"):
+        _ignored(PREFIX + "PROTOCOL", "http/protobuf or http/json")
+    return OtlpSettings(
+        url=_url(environ),
+        headers=_pairs(PREFIX + "HEADERS", variable("HEADERS")),
+        timeout=_milliseconds(variable("TIMEOUT")),
+        gzip=compression == "gzip",
+        encoding="json" if protocol == "http/json" else "protobuf",
+        certificate=variable("CERTIFICATE") or None,
+        client_key=variable("CLIENT_KEY") or None,
+        client_certificate=variable("CLIENT_CERTIFICATE") or None,
+    )
+
+
+def _url(environ: Mapping[str, str]) -> str | None:
+    """The address for traces: one made for them is taken as it is, to a common one `v1/traces` is added."""
+    own = environ.get(PREFIX + "TRACES_ENDPOINT", "").strip()
+    if own:
+        return own if urlsplit(own).path else own + "/"
+    base = environ.get(PREFIX + "ENDPOINT", "").strip()
+    return base.rstrip("/") + "/v1/traces" if base else None
+
+
+def _milliseconds(text: str) -> float:
+    if not text:
+        return 10.0
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        _ignored(PREFIX + "TIMEOUT", "a whole number of milliseconds")
+        return 10.0
+    return int(text) / 1000
+
+
+def _pairs(variable: str, text: str) -> dict[str, str]:
+    found = {}
+    for part in text.split(","):
+        key, separator, value = part.partition("=")
+        if separator and key.strip():
+            found[unquote(key.strip())] = unquote(value.strip())
+        elif part.strip():
+            _ignored(variable, "pairs such as key=value,other=value; the others are kept", "one part of ")
+    return found
+
+
+def otel_options(environ: Mapping[str, str], known: Container[str]) -> dict[str, Any]:
+    """Values that OpenTelemetry's variables give for those of our options that are not `known` already."""
+    resource = _pairs("OTEL_RESOURCE_ATTRIBUTES", environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
+    found: dict[str, Any] = {
+        "service_name": resource.get("service.name"),
+        "release": resource.get("service.version"),
+        "environment": resource.get("deployment.environment.name") or resource.get("deployment.environment"),
+    }
+    readers: dict[str, Callable[[Mapping[str, str]], Any]] = {
+        "traces_sample_rate": _rate,
+        "propagate": _formats,
+        "exporter": _exporter,
+    }
+    found.update({name: reader(environ) for name, reader in readers.items() if name not in known})
+    return {name: value for name, value in found.items() if name not in known and value is not None and value != ""}
+
+
+def _rate(environ: Mapping[str, str]) -> float | None:
+    sampler = environ.get("OTEL_TRACES_SAMPLER", "").strip().lower().removeprefix("parentbased_")
+    if sampler == "traceidratio":
+        try:
+            rate = float(environ.get("OTEL_TRACES_SAMPLER_ARG", "").strip() or 1.0)
+        except ValueError:
+            rate = math.nan
+        if 0.0 <= rate <= 1.0:
+            return rate
+        _ignored("OTEL_TRACES_SAMPLER_ARG", "a number from 0 to 1")
+    elif sampler and sampler not in ("always_on", "always_off"):
+        _ignored("OTEL_TRACES_SAMPLER", "always_on, always_off, traceidratio, or one of these after parentbased_")
+    return {"always_on": 1.0, "always_off": 0.0}.get(sampler)
+
+
+def _formats(environ: Mapping[str, str]) -> tuple[str, ...] | None:
+    words = _words(environ.get("OTEL_PROPAGATORS", ""))
+    if not words:
+        return None
+    unknown = [word for word in words if word not in FORMATS]
+    if unknown:
+        _ignored("OTEL_PROPAGATORS", "tracecontext, baggage, sentry and none", f"{len(unknown)} of the names in ")
+    found = tuple(name for word in words if (name := FORMATS.get(word)) is not None)
+    return found if found or "none" in words else None
+
+
+def _exporter(environ: Mapping[str, str]) -> tuple[str, ...] | None:
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return ()
+    words = _words(environ.get("OTEL_TRACES_EXPORTER", ""))
+    known = [word for word in words if word in EXPORTERS]
+    if len(known) < len(words):
+        _ignored("OTEL_TRACES_EXPORTER", "otlp, console or none")
+    if known:
+        return tuple(name for word in known for name in EXPORTERS[word])
+    return ("otlp",) if _url(environ) else None
+
+
+def _words(text: str) -> list[str]:
+    return [word for part in text.lower().split(",") if (word := part.strip())]
+
+
+def _ignored(variable: str, right: str, part: str = "") -> None:
+    _guard.say(f"variable {variable}", f"{part}{variable} is ignored: right would be {right}")

@@ -1,0 +1,74 @@
+"""Client: takes a finished item, runs the stages, hands it to the exporter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import _guard
+from ._books import Books, Stats
+from .options import Options
+from .recording import Event, TransactionEvent, count_event
+
+if TYPE_CHECKING:
+    from .export import Exporter
+    from .processing import Step
+
+__all__ = ["Client"]
+
+
+class Client:
+    """One configuration at work, as `init` returns it."""
+
+    def __init__(
+        self, options: Options, steps: tuple[Step, ...], exporter: Exporter, books: Books, *, exporter_keeps_books: bool
+    ) -> None:
+        self.options = options
+        self.exporter = exporter
+        self.books = books
+        self._steps = steps
+        self._exporter_keeps_books = exporter_keeps_books
+        self._is_closed = False
+
+    def capture(self, item: Event, hint: dict[str, Any]) -> str | None:
+        """Process a finished item and export it; its id, or `None` when it was dropped."""
+        if self._is_closed:
+            count_event(self.books, item, "dropped:closed")
+            return None
+        current: Event | None = item
+        for step in self._steps:
+            spans = _span_count(item)
+            current = _guard.guarded(_name(step), None, step.stage, item, hint)
+            if current is None:
+                count_event(self.books, item, f"dropped:{step.reason}")
+                return None
+            item = current
+            if _span_count(item) < spans:
+                self.books.count("spans", f"dropped:{step.reason}", spans - _span_count(item))
+        if not self._exporter_keeps_books:
+            count_event(self.books, item, "delivered")
+        _guard.guarded("exporter", None, self.exporter.export, item)
+        return item.event_id
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait at most `timeout` seconds until everything has been taken by its destination. Whether it was."""
+        return bool(_guard.guarded("flush", False, self.exporter.flush, timeout))
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Deliver what is there within `timeout` seconds and take nothing more."""
+        if self._is_closed:
+            return True
+        done = bool(_guard.guarded("close", False, self.exporter.close, timeout))
+        self._is_closed = True
+        return done
+
+    def stats(self) -> Stats:
+        """The books of what went through this client."""
+        return self.books.stats()
+
+
+def _span_count(item: Event) -> int:
+    return len(item.spans) if isinstance(item, TransactionEvent) else 0
+
+
+def _name(step: Step) -> str:
+    return getattr(step.stage, "__name__", type(step.stage).__name__)

@@ -1,0 +1,286 @@
+"""What the sender does in one step: choose a batch, send it, and draw the consequences of the answer.
+
+No thread, no waiting: a step says how long to wait for the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import attrs
+
+from .. import _clock, _guard
+from .._books import Books
+from ..transport import Answer, Transport
+from ..wire import Codec, client_report
+from .backoff import Backoff, chance
+from .batch_size import BatchSize
+from .losses import Losses
+from .rate_limits import RateLimits, retry_after
+from .record import Kind, Record
+from .rejects import Rejects
+from .spool import Source
+
+__all__ = ["Clock", "Delivery"]
+
+LANES: Final[tuple[Kind, ...]] = ("error", "transaction", "report")
+BATCH_BYTES: Final = 512 * 1024
+READ_AHEAD: Final = 16
+IDLE_SECONDS: Final = 60.0
+LONGEST_WAIT: Final = 1.0
+ADOPT_SECONDS: Final = 60.0
+REPORT_SECONDS: Final = 60.0
+SUSPENDED_SECONDS: Final = 30.0
+LATER: Final = frozenset({408, 425, 429})
+
+
+@attrs.frozen
+class Clock:
+    """The clocks and the dice, so that a test can bring its own."""
+
+    seconds: Callable[[], float] = _clock.seconds
+    wall: Callable[[], int] = _clock.wall
+    chance: Callable[[], float] = chance
+
+
+def no_orphans() -> Source | None:
+    """There is nothing to adopt."""
+    return None
+
+
+class Delivery:
+    """Takes records from a source and gets them accepted at one destination, in order, one request at a time."""
+
+    def __init__(
+        self,
+        source: Source,
+        codec: Codec,
+        transport: Transport,
+        books: Books,
+        *,
+        destination: str,
+        clock: Clock | None = None,
+        adopt: Callable[[], Source | None] = no_orphans,
+        rejects: Rejects | None = None,
+        drops_when_limited: bool = False,
+        reports_losses: bool = False,
+        fault: str = "delivery",
+    ) -> None:
+        self._own = source
+        self._orphan: Source | None = None
+        self._codec = codec
+        self._transport = transport
+        self._books = books
+        self._orphans_books = Books()
+        self._destination = destination
+        self._fault = fault
+        self._clock = clock or Clock()
+        self._adopt = adopt
+        self._rejects = rejects
+        self._drops_when_limited = drops_when_limited
+        self._losses = Losses(books, self._orphans_books) if reports_losses else None
+        self._batch = BatchSize(codec.max_records)
+        self._orphan_first = False
+        self._adopt_at = 0.0
+        self._report_at = self._clock.seconds() + REPORT_SECONDS
+        self._is_report_wanted = False
+        self._complained: set[str] = set()
+        self._slept = self._drift()
+        self.backoff = Backoff()
+        self.limits = RateLimits()
+        self.finished: dict[str, int] = dict.fromkeys(LANES, 0)
+        """How many records of our own were taken or refused for good, by kind."""
+        self.progress_at = 0.0
+        """The monotonic second when something was last taken or refused."""
+        self.sending_since: float | None = None
+        self.is_halted = False
+        """Set to send nothing more."""
+        self.is_quiet = False
+        """Set to log nothing more, because logging may be gone."""
+
+    def step(self) -> float:
+        """Send what is due. The seconds until there may be more to do; 0 when there is."""
+        if self.is_halted:
+            return IDLE_SECONDS
+        self._notice_sleep()
+        now = self._clock.seconds()
+        wait = self.backoff.wait(now)
+        if wait:
+            return min(wait, LONGEST_WAIT)
+        nearest = IDLE_SECONDS
+        for source, kind in self._lanes():
+            limited = self.limits.wait(kind, now, self._clock.wall() / 1e9)
+            if limited and not self._drops_when_limited:
+                nearest = min(nearest, max(limited, 0.01))
+                continue
+            records = source.read(kind, max(self._size(), READ_AHEAD), BATCH_BYTES)
+            if not records:
+                continue
+            if limited:
+                self._finish(source, kind, records, "dropped:ratelimit_backoff")
+            else:
+                self._send_all(source, kind, records)
+            return 0.0
+        return self._idle(now, nearest)
+
+    def report_now(self) -> None:
+        """Tell the server of losses at the next step, not when the time has come."""
+        self._is_report_wanted = True
+
+    def is_settled(self) -> bool:
+        """Whether there is no report of losses to be sent soon."""
+        return self._losses is None or not self._is_report_wanted or not self._losses.untold()
+
+    def has_orphans(self) -> bool:
+        """Whether something that a dead process left is being sent, or has not been looked for yet."""
+        return self._orphan is not None or self._adopt_at <= self._clock.seconds()
+
+    def look_for_orphans(self) -> None:
+        """Adopt what dead processes left at the next idle step."""
+        self._adopt_at = 0.0
+
+    def is_troubled(self, patience: float) -> bool:
+        """Whether there is no hope for the next moment: the last try failed, or an answer is overdue by `patience`."""
+        since = self.sending_since
+        return self.backoff.failures > 0 or (since is not None and self._clock.seconds() - since > patience)
+
+    def forget(self) -> None:
+        """In a forked child: what was being sent or adopted is the parent's."""
+        self._orphan = None
+        self.sending_since = None
+        self.finished = dict.fromkeys(LANES, 0)
+
+    def _lanes(self) -> Iterator[tuple[Source, Kind]]:
+        sources = [self._own] if self._orphan is None else [self._own, self._orphan]
+        yield from ((source, LANES[0]) for source in sources)
+        if self._orphan_first:
+            sources.reverse()
+        self._orphan_first = not self._orphan_first
+        yield from ((source, kind) for kind in LANES[1:] for source in sources)
+
+    def _size(self) -> int:
+        return 1 if self.backoff.is_open else self._batch.size
+
+    def _idle(self, now: float, nearest: float) -> float:
+        if self._report(now):
+            return 0.0
+        if nearest < IDLE_SECONDS:
+            return min(nearest, LONGEST_WAIT)
+        self.backoff = self.backoff.drained()
+        if self._orphan is not None:
+            self._orphan.close()
+            self._orphan = None
+            self._adopt_at = now
+        if now >= self._adopt_at:
+            self._orphan = _guard.guarded("adoption", None, self._adopt)
+            if self._orphan is not None:
+                return 0.0
+            self._adopt_at = now + ADOPT_SECONDS
+        return min(IDLE_SECONDS, self._adopt_at - now)
+
+    def _send_all(self, source: Source, kind: Kind, records: list[Record]) -> None:
+        size = self._size()
+        for start in range(0, len(records), size):
+            if not self._send(source, kind, records[start : start + size]) or self.is_halted:
+                return
+
+    def _send(self, source: Source, kind: Kind, records: list[Record]) -> bool:
+        """Send one body. Whether the next one may follow at once."""
+        answer = self._exchange(self._codec.join([record.payload for record in records]))
+        now = self._clock.seconds()
+        if answer.outcome == "accepted":
+            self._finish(source, kind, records, "delivered")
+            self._batch = self._batch.accepted(len(records))
+            self._recovered(now)
+        elif answer.outcome == "refused":
+            self._recovered(now)
+            if len(records) > 1:
+                self._batch = self._batch.refused(len(records))
+                return False
+            self._batch = self._batch.found()
+            self._set_aside(source, kind, records, answer)
+        else:
+            self._keep(kind, answer, now)
+            return False
+        return not self.backoff.wait(now) and not self.limits.wait(kind, now, self._clock.wall() / 1e9)
+
+    def _exchange(self, body: bytes) -> Answer:
+        self.sending_since = self._clock.seconds()
+        answer = self._transport.send(body)
+        self.sending_since = None
+        wall = self._clock.wall() / 1e9
+        self.limits = self.limits.answered(answer.status, answer.headers, self._clock.seconds(), wall)
+        return answer
+
+    def _recovered(self, now: float) -> None:
+        self.backoff = self.backoff.succeeded(now)
+        self.progress_at = now
+        if self._complained and not self.backoff.attempt:
+            self._complained.clear()
+
+    def _keep(self, kind: Kind, answer: Answer, now: float) -> None:
+        status = answer.status
+        if status == 429 and self.limits.wait(kind, now, self._clock.wall() / 1e9):
+            self.backoff = self.backoff.limited()
+            return
+        if answer.outcome == "later" and status is not None and 300 <= status < 500 and status not in LATER:
+            self.backoff = self.backoff.misconfigured(now, self._clock.chance())
+            self._complain("misconfigured", f"answers {answer.detail}; is the address right? What is recorded is kept")
+            return
+        floor = retry_after(answer.headers, self._clock.wall() / 1e9) or 0.0
+        self.backoff = self.backoff.failed(now, self._clock.chance(), floor)
+        self._complain("unreachable", f"does not take anything now ({answer.detail}); what is recorded is kept")
+
+    def _complain(self, kind: str, message: str) -> None:
+        """Say it once in an outage; an outage is over when the back-off is."""
+        if kind not in self._complained and not self.is_quiet:
+            self._complained.add(kind)
+            _guard.say(self._fault, f"{self._destination} {message}")
+
+    def _set_aside(self, source: Source, kind: Kind, records: list[Record], answer: Answer) -> None:
+        if self._rejects is not None:
+            self._rejects.keep(records[0])
+        self._finish(source, kind, records, "rejected")
+        if not self.is_quiet:
+            _guard.say(f"refused {self._destination}", f"{self._destination} refused one {kind} ({answer.detail})")
+
+    def _finish(self, source: Source, kind: Kind, records: list[Record], outcome: str) -> None:
+        """The records' fate is sealed. The count comes first, so that a flush can rely on it."""
+        books = self._orphans_books
+        if source is self._own:
+            books = self._books
+            self.finished[kind] += len(records)
+        if kind == "transaction":
+            books.move("transactions", "spooled", outcome, len(records))
+            books.move("spans", "spooled", outcome, sum(record.spans for record in records))
+        elif kind == "error":
+            books.move("errors", "spooled", outcome, len(records))
+        source.done(kind, len(records))
+
+    def _report(self, now: float) -> bool:
+        """Send a report of losses if it is due and there are any. Whether one was sent."""
+        if self._losses is None or not (self._is_report_wanted or now >= self._report_at):
+            return False
+        self._is_report_wanted = False
+        self._report_at = now + REPORT_SECONDS
+        tally = self._losses.untold()
+        if not tally or self.limits.wait("report", now, self._clock.wall() / 1e9):
+            return False
+        answer = self._exchange(self._codec.join([client_report(tally, self._clock.wall)]))
+        if answer.outcome in ("accepted", "refused"):
+            self._losses.told(tally)
+        else:
+            self._keep("report", answer, self._clock.seconds())
+        return True
+
+    def _drift(self) -> float:
+        return self._clock.wall() / 1e9 - self._clock.seconds()
+
+    def _notice_sleep(self) -> None:
+        """After the machine slept, connections are dead and the reasons to wait are old."""
+        drift = self._drift()
+        if drift - self._slept > SUSPENDED_SECONDS:
+            self._transport.close()
+            self.backoff = attrs.evolve(self.backoff, not_before=0.0)
+        self._slept = drift

@@ -1,0 +1,67 @@
+"""What a Sentry server is to be told was dropped on the way: the difference between two looks at the books."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from .._books import Books, Counts
+
+__all__ = ["Losses"]
+
+CATEGORIES: Final = {"transactions": "transaction", "spans": "span", "errors": "error"}
+REASONS: Final = frozenset(
+    {
+        "backpressure",
+        "before_send",
+        "buffer_overflow",
+        "cache_overflow",
+        "event_processor",
+        "ignored",
+        "insufficient_data",
+        "internal_sdk_error",
+        "invalid",
+        "network_error",
+        "queue_overflow",
+        "ratelimit_backoff",
+        "sample_rate",
+        "send_error",
+    }
+)
+"""Reasons that servers know; other words of ours go out as `internal_sdk_error`."""
+
+Tally = dict[tuple[str, str], int]
+
+
+class Losses:
+    """What the books say was lost and the server has not been told yet."""
+
+    def __init__(self, *books: Books) -> None:
+        self._books: Sequence[Books] = books
+        self._told: Tally = {}
+
+    def untold(self) -> Tally:
+        """Quantities by (reason, category) that the server does not know of."""
+        missing = {key: quantity - self._told.get(key, 0) for key, quantity in self._lost().items()}
+        return {key: quantity for key, quantity in missing.items() if quantity > 0}
+
+    def told(self, tally: Tally) -> None:
+        """The server knows of these."""
+        for key, quantity in tally.items():
+            self._told[key] = self._told.get(key, 0) + quantity
+
+    def _lost(self) -> Tally:
+        lost: Tally = {}
+        for books in self._books:
+            stats = books.stats()
+            for name, category in CATEGORIES.items():
+                for reason, quantity in _losses(getattr(stats, name)):
+                    lost[reason, category] = lost.get((reason, category), 0) + quantity
+        return lost
+
+
+def _losses(counts: Counts) -> list[tuple[str, int]]:
+    losses = [("sample_rate", counts.unsampled), ("send_error", counts.rejected)]
+    for reason, quantity in counts.dropped.items():
+        losses.append((reason if reason in REASONS else "internal_sdk_error", quantity))
+    return losses

@@ -1,0 +1,306 @@
+"""The options of `init`: for each its default, its kind, the variables that hold it and what it does.
+
+A value given in code beats the environment, `INSTRUMENT_X` beats the variables of other tools, and those beat the
+default. This is the only module that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import reprlib
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from . import _guard
+from . import _option_kinds as kinds
+from ._otel_variables import OtlpSettings, otel_options, otlp_settings
+from .dsn import Dsn
+from .errors import BadDsn, BadOption, UnknownOption
+
+__all__ = [
+    "HEALTH_CHECKS",
+    "Options",
+    "OtlpSettings",
+    "ca_certificates",
+    "incoming_environment",
+    "otlp_environment",
+    "proxy_for",
+    "state_folder",
+]
+
+MIB = 1024 * 1024
+HEALTH_CHECKS = re.compile(
+    r"\A(?:[A-Z]{1,10} )?/(?:api/|actuator/|-/)?"
+    r"(?:healthz?|healthy|health[-_]?check|livez?|liveness|readyz?|readiness|ping|heartbeat|__(?:lb)?heartbeat__)"
+    r"(?:/(?:live|liveness|ready|readiness))?/?\Z"
+)
+"""Names of transactions that only ask whether the program is alive."""
+
+
+_CREDENTIALS = re.compile(r"://[^/@\s]{1,400}@")
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = 1000
+
+
+def _shown(value: Any) -> str:
+    """A value as an error message shows it: short, and without what stands before the @ of an address."""
+    try:
+        text = _repr.repr(value)
+    except ValueError:
+        text = f"<{type(value).__name__}>"
+    return _CREDENTIALS.sub("://***@", text)[:200]
+
+
+def option(default: Any, kind: kinds.Kind, help: str, *, also: tuple[str, ...] = (), none: bool = False) -> Any:
+    """One option. `also`: variables beside INSTRUMENT_X, in their order; `none`: `None` is a value like any."""
+    metadata = {"kind": kind, "help": help, "also": also, "none": none}
+    if callable(default):
+        default = attrs.Factory(default)
+    return attrs.field(default=default, metadata=metadata, repr=_shown)
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What `init` was told, checked and complete. `Options.read` makes one."""
+
+    dsn: Dsn | None = option(
+        None,
+        kinds.DSN,
+        "Address of the Sentry project that gets everything. Empty text: nothing is delivered.",
+        also=("SENTRY_DSN",),
+    )
+    exporter: tuple[Any, ...] | None = option(
+        None, kinds.EXPORTERS, "One or several destinations, as objects or names. Overrides `dsn`. Empty: none."
+    )
+    integrations: tuple[Any, ...] = option((), kinds.INTEGRATIONS, "Patches by name, or configured ones.")
+    default_integrations: bool = option(True, kinds.FLAG, "Whether libraries are patched when they are imported.")
+
+    traces_sample_rate: float | None = option(
+        1.0,
+        kinds.RATE,
+        "Share of new traces to record, 0 to 1. None only passes ids on.",
+        also=("SENTRY_TRACES_SAMPLE_RATE",),
+        none=True,
+    )
+    traces_sampler: Callable[[dict[str, Any]], Any] | None = option(
+        None, kinds.CALLABLE, "Called for each new transaction with its context; returns a rate or a decision."
+    )
+    sample_rate: float = option(1.0, kinds.RATE, "Share of errors to send, 0 to 1.", also=("SENTRY_SAMPLE_RATE",))
+
+    environment: str = option("production", kinds.TEXT, "Where the program runs.", also=("SENTRY_ENVIRONMENT",))
+    release: str | None = option(
+        None,
+        kinds.TEXT,
+        "Version of the program.",
+        also=(
+            "SENTRY_RELEASE",
+            "HEROKU_BUILD_COMMIT",
+            "HEROKU_SLUG_COMMIT",
+            "SOURCE_VERSION",
+            "CODEBUILD_RESOLVED_SOURCE_VERSION",
+            "CIRCLE_SHA1",
+            "GAE_DEPLOYMENT_ID",
+            "K_REVISION",
+        ),
+    )
+    dist: str | None = option(None, kinds.TEXT, "Distribution of the release.")
+    server_name: str = option(socket.gethostname, kinds.TEXT, "Name of the machine.")
+    service_name: str | None = option(None, kinds.TEXT, "Name of the service.", also=("OTEL_SERVICE_NAME",))
+    org_id: str | None = option(
+        None, kinds.ORGANISATION, "Id of the organisation; by default the one in the DSN's host."
+    )
+
+    before_send: Callable[..., Any] | None = option(None, kinds.CALLABLE, "Changes an error, or drops it by None.")
+    before_send_transaction: Callable[..., Any] | None = option(
+        None, kinds.CALLABLE, "Changes a transaction, or drops it by None."
+    )
+    before_breadcrumb: Callable[..., Any] | None = option(
+        None, kinds.CALLABLE, "Changes a breadcrumb, or drops it by None."
+    )
+    ignore_errors: tuple[Any, ...] = option((), kinds.ERRORS, "Exceptions that are not captured.")
+    ignore_transactions: tuple[str | re.Pattern[str], ...] = option(
+        (HEALTH_CHECKS,),
+        kinds.PATTERNS,
+        "Names not recorded: a text is contained, a pattern found. Health checks are added.",
+    )
+    health_checks: bool = option(False, kinds.FLAG, "Whether requests to well-known health paths are recorded.")
+
+    max_breadcrumbs: int = option(100, kinds.count(), "Breadcrumbs kept for an event.")
+    max_spans: int = option(1000, kinds.count(1), "Spans of one transaction before similar ones are folded.")
+    include_local_variables: bool = option(True, kinds.FLAG, "Whether frames of errors show local variables.")
+    in_app_include: tuple[str, ...] = option((), kinds.NAMES, "Modules that count as the program's own.")
+    in_app_exclude: tuple[str, ...] = option((), kinds.NAMES, "Modules that do not.")
+    max_request_body_size: str = option(
+        "medium", kinds.one_of("never", "small", "medium", "always"), "Bodies to attach: up to 1000 or 10000 bytes."
+    )
+    send_default_pii: bool = option(False, kinds.FLAG, "Whether data about persons is sent.")
+    scrub: Any = option(None, kinds.ANYTHING, "Rules for what is filtered out.")
+
+    trace_propagation_targets: tuple[str | re.Pattern[str], ...] | None = option(
+        None,
+        kinds.PATTERNS,
+        "Addresses that get trace headers: a text is contained, a pattern found. None: all.",
+        none=True,
+    )
+    propagate: tuple[str, ...] = option(("sentry", "w3c"), kinds.FORMATS, "Formats of headers, read and written.")
+    strict_trace_continuation: bool = option(False, kinds.FLAG, "Continue only traces of our own organisation.")
+
+    on_rate_limit: str = option(
+        "hold", kinds.one_of("hold", "drop"), "What happens to events that a server's rate limit keeps back."
+    )
+    spool_dir: pathlib.Path | None = option(None, kinds.PATH, "Folder for what waits; by default in the state folder.")
+    spool_bytes: int = option(64 * MIB, kinds.SIZE, "Bytes that one process may have waiting.")
+    spool_total_bytes: int = option(256 * MIB, kinds.SIZE, "Bytes that all processes of a user may have waiting.")
+    spool_age: float = option(48 * 3600.0, kinds.SECONDS, "Seconds after which what waits is given up.")
+    store_path: pathlib.Path | None = option(None, kinds.PATH, "File of the local store; default in the state folder.")
+    store_bytes: int = option(256 * MIB, kinds.SIZE, "Bytes that the local store may grow to.")
+    store_age: float = option(7 * 24 * 3600.0, kinds.SECONDS, "Seconds that the local store keeps a trace.")
+    http_proxy: str | None = option(None, kinds.TEXT, "Proxy for all servers. Empty: none.")
+    https_proxy: str | None = option(None, kinds.TEXT, "Proxy for https servers, before `http_proxy`. Empty: none.")
+    ca_certs: pathlib.Path | None = option(None, kinds.PATH, "File of trusted certificates.")
+    shutdown_timeout: float = option(2.0, kinds.SECONDS, "Seconds that the end of the program may wait for delivery.")
+    debug: bool = option(False, kinds.FLAG, "Whether we log what we do.", also=("SENTRY_DEBUG",))
+
+    @property
+    def only_passes_ids(self) -> bool:
+        """Whether nothing is recorded at all: neither a rate nor a sampler is configured."""
+        return self.traces_sample_rate is None and self.traces_sampler is None
+
+    @classmethod
+    def read(cls, dsn: str | Dsn | None = None, **options: Any) -> Options:
+        """Complete what code gave by the environment and the defaults.
+
+        Raises `BadOption`, `BadDsn` or `UnknownOption` for code's mistakes. A wrong variable is a warning and is
+        ignored, except for a DSN: that is a mistake to be seen at once.
+        """
+        fields = attrs.fields_dict(cls)
+        for name in options:
+            if name not in fields:
+                raise UnknownOption(_unknown(name, list(fields)))
+        options["dsn"] = dsn
+        given = {}
+        for name, field in fields.items():
+            value = options.get(name)
+            if value is not None or (field.metadata["none"] and name in options):
+                given[name] = _check(name, field.metadata, value)
+        return cls(**_completed(given, _from_environment(fields, given)))
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"init has no option {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _check(name: str, metadata: Mapping[str, Any], value: Any) -> Any:
+    if value is None:
+        return None
+    try:
+        return metadata["kind"].check(value)
+    except BadDsn:
+        raise
+    except ValueError as error:
+        raise BadOption(f"{name}={_shown(value)} cannot be used: it must be {error}") from None
+
+
+def _from_environment(fields: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What variables say about the options that code did not give. A destination in code shuts out all of theirs."""
+    known = {*given, *(("dsn", "exporter") if "dsn" in given or "exporter" in given else ())}
+    found: dict[str, Any] = {}
+    for name, field in fields.items():
+        kind = field.metadata["kind"]
+        if name in known or kind.read is None:
+            continue
+        for variable in (f"INSTRUMENT_{name.upper()}", *field.metadata["also"]):
+            text = os.environ.get(variable)
+            if text is None or not (text.strip() or name == "dsn"):
+                continue
+            try:
+                found[name] = kind.read(text.strip())
+                break
+            except BadDsn as error:
+                raise BadDsn(f"variable {variable}: {error}") from None
+            except ValueError as error:
+                message = f"variable {variable}={_shown(text)} is ignored: {name} must be {error}"
+                _guard.say(f"variable {variable}", message)
+    known.update(found, ("exporter",) if "dsn" in found else ())
+    return {**otel_options(os.environ, known), **found}
+
+
+def _completed(given: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Both together, with what follows from them: an empty DSN means no destination at all."""
+    options = {**found, **given}
+    if "dsn" in options and options["dsn"] is None:
+        options.setdefault("exporter", ())
+    checks = () if options.get("health_checks") else (HEALTH_CHECKS,)
+    options["ignore_transactions"] = (*options.get("ignore_transactions", ()), *checks)
+    if options.get("org_id") is None and options.get("dsn") is not None:
+        options["org_id"] = options["dsn"].org_id
+    return options
+
+
+def state_folder() -> pathlib.Path:
+    """Where this user's programs keep what outlives them. It is not created here."""
+    chosen = os.environ.get("XDG_STATE_HOME", "")
+    if os.path.isabs(chosen):
+        return pathlib.Path(chosen) / "instrument"
+    home = os.path.expanduser("~")
+    if not os.path.isabs(home):
+        import tempfile
+
+        return pathlib.Path(tempfile.gettempdir()) / f"instrument-{os.getuid() if hasattr(os, 'getuid') else 0}"
+    if sys.platform == "darwin":
+        return pathlib.Path(home, "Library", "Application Support", "instrument")
+    if sys.platform == "win32":
+        return pathlib.Path(os.environ.get("LOCALAPPDATA") or home, "instrument")
+    return pathlib.Path(home, ".local", "state", "instrument")
+
+
+def incoming_environment() -> dict[str, str]:
+    """The variables by which a parent process hands its trace on, for `propagation.read_environment`."""
+    names = ("SENTRY_TRACE", "SENTRY_BAGGAGE", "SENTRY_USE_ENVIRONMENT")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def otlp_environment() -> OtlpSettings:
+    """How the environment says an OTLP receiver is reached."""
+    return otlp_settings(os.environ)
+
+
+def ca_certificates(options: Options) -> str | None:
+    """The file of certificates to trust: the option, SSL_CERT_FILE, REQUESTS_CA_BUNDLE; `None`: the usual ones."""
+    chosen = str(options.ca_certs) if options.ca_certs else ""
+    return chosen or os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or None
+
+
+def proxy_for(url: str, options: Options) -> str | None:
+    """The proxy on the way to `url`: the options, else the usual variables unless NO_PROXY names the host."""
+    address = urlsplit(url)
+    secure = address.scheme == "https"
+    for chosen in (options.https_proxy if secure else None, options.http_proxy):
+        if chosen is not None:
+            return chosen or None
+    if _is_direct(address.hostname or "", address.port):
+        return None
+    # In a CGI program HTTP_PROXY is what the client sent as the header `Proxy`.
+    plain = ("http_proxy",) if "REQUEST_METHOD" in os.environ else ("http_proxy", "HTTP_PROXY")
+    for name in (*(("https_proxy", "HTTPS_PROXY") if secure else ()), *plain, "all_proxy", "ALL_PROXY"):
+        if name in os.environ:
+            return os.environ[name] or None
+    return None
+
+
+def _is_direct(host: str, port: int | None) -> bool:
+    for part in (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(","):
+        entry = part.strip().lower().removesuffix(f":{port}").lstrip(".")
+        if entry == "*" or (entry and (host == entry or host.endswith("." + entry))):
+            return True
+    return False

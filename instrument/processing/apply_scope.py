@@ -1,0 +1,30 @@
+"""The scope's data onto the item."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..recording import Event, Scope
+
+__all__ = ["apply_scope"]
+
+
+def apply_scope(item: Event, hint: dict[str, Any]) -> Event:
+    """Add what the scope in `hint` holds; what the item says itself wins. Breadcrumbs go with errors only."""
+    scope: Scope | None = hint.get("scope")
+    if scope is None:
+        return item
+    if scope.tags:
+        item.tags = {**scope.tags, **item.tags}
+    if scope.contexts:
+        item.contexts = {**scope.contexts, **item.contexts}
+    if scope.extra:
+        item.extra = {**scope.extra, **item.extra}
+    if item.user is None:
+        item.user = scope.user
+    if item.request is None:
+        item.request = scope.request
+    if item.kind == "error" and scope.breadcrumbs:
+        crumbs = [*scope.breadcrumbs, *item.breadcrumbs]
+        item.breadcrumbs = sorted(crumbs, key=lambda crumb: str(crumb.get("timestamp", "")))
+    return item

@@ -1,0 +1,68 @@
+"""What happened, as data, and the context it happened in.
+
+`span` and `begin_transaction` start things, `HUB` gives what is finished to a `Sink`, `Scope` holds what belongs to
+everything in one unit of work. Nothing in here knows where items go.
+"""
+
+from .blocks import ScopeBlock, SuppressBlock
+from .breadcrumb import breadcrumb
+from .capture import capture_error, capture_given, capture_text
+from .current import get_scope, loosen_scope, set_span, swap_scope, unusual
+from .event import ErrorEvent, Event, TransactionEvent, count_event, spans_of
+from .failure import note_of
+from .hub import HUB, NOOP_SINK, Hub, NoopSink, Sink
+from .noop import NOOP_SPAN, NoopSpan, NoopTransaction, is_suppressed
+from .opening import begin_transaction, here, span
+from .scope import Scope
+from .span import Span, Transaction, get_span, start_span
+from .stacktrace import FrameRules
+from .suspended import guard_collector
+from .trace import Trace
+from .values import plain, plain_mapping, text
+from .verbs import TransactionBlock, traced, transaction
+
+__all__ = [
+    "HUB",
+    "NOOP_SINK",
+    "NOOP_SPAN",
+    "ErrorEvent",
+    "Event",
+    "FrameRules",
+    "Hub",
+    "NoopSink",
+    "NoopSpan",
+    "NoopTransaction",
+    "Scope",
+    "ScopeBlock",
+    "Sink",
+    "Span",
+    "SuppressBlock",
+    "Trace",
+    "Transaction",
+    "TransactionBlock",
+    "TransactionEvent",
+    "begin_transaction",
+    "breadcrumb",
+    "capture_error",
+    "capture_given",
+    "capture_text",
+    "count_event",
+    "get_scope",
+    "get_span",
+    "guard_collector",
+    "here",
+    "is_suppressed",
+    "loosen_scope",
+    "note_of",
+    "plain",
+    "plain_mapping",
+    "set_span",
+    "span",
+    "spans_of",
+    "start_span",
+    "swap_scope",
+    "text",
+    "traced",
+    "transaction",
+    "unusual",
+]

@@ -1,0 +1,70 @@
+"""What is current here and now: the package's only context variables.
+
+The current span belongs to a context (a thread's, a task's), never to an object that contexts share. It is put back by
+setting the former value, never by token, so leaving in a foreign context is silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Protocol
+from weakref import ref
+
+__all__ = ["Current", "get_scope", "get_span", "loosen_scope", "release", "set_span", "swap_scope", "unusual"]
+
+
+class Current(Protocol):
+    """What can be current: a span."""
+
+    _outer: Any
+    _within: Any
+
+    def is_suspended(self) -> bool:
+        """Whether it is held by a generator that waits at a `yield`."""
+
+
+_span: ContextVar[Any] = ContextVar("instrument_span", default=None)
+_scope: ContextVar[Any] = ContextVar("instrument_scope", default=None)
+
+get_span: Callable[[], Any] = _span.get
+"""The span set in this context, as it stands in the variable. `suspended.current_span` also knows generators."""
+
+set_span: Callable[[Any], Any] = _span.set
+
+unusual: dict[Any, Any] = {}
+"""Empty but while a generator holds a span open across a `yield`, or the collector runs finalizers (see `held`)."""
+
+
+def get_scope() -> Any:
+    """The scope of this context, or `None` where the process's own scope holds."""
+    scope = _scope.get()
+    return scope() if type(scope) is ref else scope
+
+
+def swap_scope(scope: Any, *, only_if: Any = None) -> Any:
+    """Make `scope` the one of this context and return what was there; with `only_if`, only in place of that one."""
+    former = _scope.get()
+    if only_if is None or former is only_if:
+        _scope.set(scope)
+    return former
+
+
+def loosen_scope() -> None:
+    """Hold this context's scope weakly from now on, so that a thread that outlives a request lets go of it."""
+    scope = _scope.get()
+    if scope is not None and type(scope) is not ref:
+        _scope.set(ref(scope))
+
+
+def release(span: Current) -> None:
+    """Take `span` out of what is current here, wherever in the chain of open spans it stands."""
+    current = get_span()
+    if current is span:
+        set_span(span._outer)
+        return
+    while current is not None:
+        inner, current = current, current._outer
+        if current is span:
+            inner._outer = span._outer
+            return

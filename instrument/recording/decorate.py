@@ -1,0 +1,210 @@
+"""Decorating a callable of any kind, so that it stays of that kind."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from types import FunctionType, MethodType
+from typing import Any
+
+from .._clock import ticks
+from .current import release, set_span, unusual
+from .drivers import driving, driving_async
+from .failure import note
+from .follow import PLAIN, follow, goes_on
+from .noop import NoopSpan
+from .recipe import Recipe
+from .segment import NO_SEGMENT
+from .span import Span, get_span
+
+__all__ = ["decorate"]
+
+_MARK = "_self_instrument_decorated"
+"""Named so that a proxy of wrapt's keeps it for itself."""
+
+
+def decorate(target: Any, recipe_for: Callable[[Callable[..., Any]], Recipe], mark: str) -> Any:
+    """`target` with its calls recorded as `recipe_for` says. Decorated twice with the same `mark`, it is decorated once.
+
+    Wrappers that Python or its library puts around functions are taken off, and put back around the decorated function.
+    """
+    if isinstance(target, (staticmethod, classmethod)):
+        return _like(target, type(target)(decorate(target.__func__, recipe_for, mark)))
+    if isinstance(target, property):
+        getter = decorate(target.fget, recipe_for, mark) if target.fget is not None else None
+        return _like(target, type(target)(getter, target.fset, target.fdel, target.__doc__))
+    if isinstance(target, functools.cached_property):
+        target.func = decorate(target.func, recipe_for, mark)
+        return target
+    if isinstance(target, functools.partialmethod):
+        return functools.partialmethod(decorate(target.func, recipe_for, mark), *target.args, **target.keywords)
+    if isinstance(target, functools.partial):
+        inner = decorate(target.func, recipe_for, mark)
+        return _like(target, type(target)(inner, *target.args, **target.keywords))
+    if isinstance(target, MethodType):
+        return MethodType(decorate(target.__func__, recipe_for, mark), target.__self__)
+    if mark in getattr(target, _MARK, ()):
+        return target
+    if isinstance(target, type):
+        return _decorate_class(target, recipe_for, mark)
+    if not callable(target):
+        raise TypeError(f"only callables can be decorated, not {type(target).__name__}")
+    wrapper = _wrapped(target, recipe_for(target))
+    setattr(wrapper, _MARK, (*getattr(target, _MARK, ()), mark))
+    return wrapper
+
+
+def _like(original: Any, copy: Any) -> Any:
+    """`copy` with the attributes that were set on `original`."""
+    for name, value in getattr(original, "__dict__", {}).items():
+        if name not in ("__wrapped__", "__name__", "__qualname__", "__doc__", "__module__", "__annotations__"):
+            copy.__dict__.setdefault(name, value)
+    return copy
+
+
+def _decorate_class(target: type, recipe_for: Callable[[Callable[..., Any]], Recipe], mark: str) -> type:
+    """The class itself; making an instance is recorded, in `__init__` or, where it has none, in `__new__`."""
+    name = "__init__" if "__init__" in target.__dict__ or "__new__" not in target.__dict__ else "__new__"
+    made = target.__dict__.get(name, getattr(target, name))
+    inner = made.__func__ if isinstance(made, staticmethod) else made
+    recipe = recipe_for(target)
+    if isinstance(inner, FunctionType):
+        wrapper = _wrapped(inner, recipe)
+    else:
+        wrapper = _constructor(target, recipe)
+    setattr(target, name, staticmethod(wrapper) if name == "__new__" else wrapper)
+    setattr(target, _MARK, (*target.__dict__.get(_MARK, ()), mark))
+    return target
+
+
+def _constructor(target: type, recipe: Recipe) -> Callable[..., None]:
+    """An `__init__` for a class that inherits one written in C."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        with recipe.open(args, kwargs):
+            super(target, self).__init__(*args, **kwargs)  # type: ignore[arg-type]  # a class is a type object
+
+    __init__.__qualname__ = f"{target.__qualname__}.__init__"
+    __init__.__module__ = target.__module__
+    return __init__
+
+
+def _wrapped(function: Callable[..., Any], recipe: Recipe) -> Any:
+    if inspect.isasyncgenfunction(function):
+        wrapper: Any = driving_async(lambda args, kwargs: (function(*args, **kwargs), recipe.open(args, kwargs)))
+    elif inspect.isgeneratorfunction(function):
+        wrapper = driving(lambda args, kwargs: (function(*args, **kwargs), recipe.open(args, kwargs)))
+    elif inspect.iscoroutinefunction(function):
+        wrapper = _coroutine_function(function, recipe)
+    elif not isinstance(function, FunctionType):
+        return _proxy(function, recipe)
+    elif recipe.is_plain:
+        wrapper = _plain_function(function, recipe)
+    else:
+        wrapper = _function(function, recipe)
+    return functools.update_wrapper(wrapper, function)
+
+
+def _coroutine_function(function: Callable[..., Any], recipe: Recipe) -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with recipe.open(args, kwargs):
+            return await function(*args, **kwargs)
+
+    return wrapper
+
+
+def _function(function: Callable[..., Any], recipe: Recipe) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return _run(recipe, function, args, kwargs)
+
+    return wrapper
+
+
+def _plain_function(function: Callable[..., Any], recipe: Recipe) -> Callable[..., Any]:
+    """The wrapper that most calls go through: what `_run` does, in line and with nothing that depends on the call.
+
+    Near the recursion limit only C functions can be called, so what must happen when a call fails calls nothing else.
+    """
+    op = recipe.op
+    description: Any = recipe.description
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        parent = get_span()
+        if unusual:
+            return _run(recipe, function, args, kwargs)
+        if parent is None:
+            return function(*args, **kwargs)
+        segment = parent._segment
+        if segment is NO_SEGMENT:
+            return function(*args, **kwargs)
+        span = Span()
+        span.op = op
+        span.description = description
+        span.status = span.data = span.tags = span.measurements = span.end_ticks = span._id = None
+        span._parent = span._outer = parent
+        span._segment = segment
+        span.start_ticks = ticks()
+        segment.add(span)
+        set_span(span)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            if span.end_ticks is None:
+                span.end_ticks = ticks()
+            if get_span() is span:
+                set_span(parent)
+            _after_failure(span, error)
+            raise
+        if type(result) not in PLAIN and goes_on(result):
+            span.leave()
+            return follow(span, result)
+        if span.end_ticks is None:
+            span.end_ticks = ticks()
+        if get_span() is span:
+            set_span(parent)
+        else:
+            release(span)
+        span._outer = None
+        if segment.closed:
+            span._deliver_late()
+        return result
+
+    return wrapper
+
+
+def _after_failure(span: Span, error: BaseException) -> None:
+    release(span)
+    span._outer = None
+    note(span, type(error), error)
+    if span._segment.closed:
+        span._deliver_late()
+
+
+def _run(recipe: Recipe, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    span = recipe.open(args, kwargs)
+    span.__enter__()
+    try:
+        result = function(*args, **kwargs)
+    except BaseException as error:
+        span.__exit__(type(error), error, error.__traceback__)
+        raise
+    if type(result) not in PLAIN and type(span) is not NoopSpan and goes_on(result):
+        span.leave()
+        return follow(span, result)
+    span.__exit__(None, None, None)
+    return result
+
+
+def _proxy(target: Callable[..., Any], recipe: Recipe) -> Any:
+    """For an object that can be called, or a C function with attributes of its own: it keeps all it is."""
+    from wrapt import FunctionWrapper
+
+    class Decorated(FunctionWrapper):  # type: ignore[type-arg]  # generic only for checkers
+        def __reduce__(self) -> str:
+            return str(self.__qualname__)
+
+        def __reduce_ex__(self, protocol: Any) -> str:
+            return str(self.__qualname__)
+
+    return Decorated(target, lambda wrapped, instance, args, kwargs: _run(recipe, wrapped, args, kwargs))

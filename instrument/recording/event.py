@@ -1,0 +1,104 @@
+"""What leaves recording: a finished transaction or an error, as plain data that stages may change and exporters read.
+
+Every container in here is made of exact builtin types (see `values.plain`), bounded when it was captured.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from .._books import Books
+
+if TYPE_CHECKING:
+    from .span import Span
+
+__all__ = ["ErrorEvent", "Event", "TransactionEvent", "count_event", "spans_of"]
+
+
+@attrs.define(kw_only=True, eq=False)
+class Event:
+    """What transactions and errors have in common."""
+
+    kind: Literal["transaction", "error"] = attrs.field(init=False)
+    event_id: str
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None = None
+    time: int
+    """When it began, or happened: nanoseconds since 1970-01-01 UTC."""
+    level: str | None = None
+    tags: dict[str, str] = attrs.field(factory=dict)
+    contexts: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    extra: dict[str, Any] = attrs.field(factory=dict)
+    user: dict[str, Any] | None = None
+    request: dict[str, Any] | None = None
+    breadcrumbs: list[dict[str, Any]] = attrs.field(factory=list)
+    fingerprint: list[str] | None = None
+    release: str | None = None
+    environment: str | None = None
+    dist: str | None = None
+    server_name: str | None = None
+    sdk: dict[str, Any] | None = None
+    dynamic_sampling_context: dict[str, str] | None = None
+    """The envelope's `trace` header: text values only; `None` when another service froze an empty one."""
+
+
+@attrs.define(kw_only=True, eq=False)
+class TransactionEvent(Event):
+    """A finished transaction with its finished spans, as exporters receive it."""
+
+    kind: Literal["transaction", "error"] = attrs.field(init=False, default="transaction")
+    name: str
+    source: str = "custom"
+    op: str | None = None
+    description: str | None = None
+    status: str | None = None
+    origin: str = "manual"
+    end: int
+    """Nanoseconds since 1970-01-01 UTC; never before `time`."""
+    epoch: int
+    """Add it to a span's `start_ticks` or `end_ticks` for nanoseconds since 1970-01-01 UTC."""
+    data: dict[str, Any] = attrs.field(factory=dict)
+    measurements: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    spans: list[Span] = attrs.field(factory=list)
+
+    @property
+    def duration(self) -> float:
+        """Seconds from start to end."""
+        return (self.end - self.time) / 1e9
+
+
+@attrs.define(kw_only=True, eq=False)
+class ErrorEvent(Event):
+    """An exception or a message, as exporters receive it."""
+
+    kind: Literal["transaction", "error"] = attrs.field(init=False, default="error")
+    message: str | None = None
+    logger: str | None = None
+    logentry: dict[str, Any] | None = None
+    exceptions: list[dict[str, Any]] = attrs.field(factory=list)
+    """Exception values of the Sentry protocol, the raised one last."""
+    threads: list[dict[str, Any]] = attrs.field(factory=list)
+    modules: dict[str, str] = attrs.field(factory=dict)
+    transaction: str | None = None
+    transaction_source: str | None = None
+    op: str | None = None
+    """The op of the span it happened in."""
+    other: dict[str, Any] = attrs.field(factory=dict)
+    """Fields of an event that the user built by hand and that have no field here."""
+
+
+def spans_of(item: Event) -> int:
+    """How many spans an item holds, its root included."""
+    return len(item.spans) + 1 if isinstance(item, TransactionEvent) else 0
+
+
+def count_event(books: Books, item: Event, outcome: str) -> None:
+    """Enter an item and its spans in the books."""
+    if item.kind == "transaction":
+        books.count("transactions", outcome)
+        books.count("spans", outcome, spans_of(item))
+    else:
+        books.count("errors", outcome)

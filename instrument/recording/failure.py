@@ -1,0 +1,80 @@
+"""The exception that a block ended with: what it says of the span, and the note it carries to whoever captures it.
+
+A note is a tuple of plain values in the exception's own `__dict__`, so it goes wherever the exception goes, also into
+another thread, and into another process by pickling.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .._clock import ticks
+from .status import is_control_flow, status_of_error
+
+__all__ = ["Note", "mark_captured", "note", "note_of"]
+
+_KEY = "__instrument__"
+
+
+class Note(NamedTuple):
+    """Where an exception was raised: the ids of the innermost span that it left."""
+
+    identity: int
+    """`id` of the exception: a copy of it carries the note of the original, which does not count."""
+    ticks: int
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    op: str | None
+    transaction: str | None
+    source: str | None
+    event_id: str | None
+    """The event it was captured as, once it was."""
+
+
+def note(span: Any, kind: type[BaseException], error: BaseException | None) -> None:
+    """Set the status of `span` by the exception it ended with, and note the span on the exception."""
+    if error is None or is_control_flow(error):
+        if issubclass(kind, GeneratorExit):
+            span.set_data("abandoned", True)
+        return
+    span.status = status_of_error(kind)
+    former = note_of(error)
+    if former is None or former.ticks < span.start_ticks:
+        transaction = span.transaction
+        _write(
+            error,
+            Note(
+                id(error),
+                ticks(),
+                span.trace_id,
+                span.span_id,
+                span.parent_span_id,
+                span.op,
+                transaction.name if transaction is not None else None,
+                transaction.source if transaction is not None else None,
+                None,
+            ),
+        )
+
+
+def note_of(error: BaseException) -> Note | None:
+    """The note of this very exception, if it has one."""
+    values = _attributes(error).get(_KEY)
+    if type(values) is tuple and len(values) == len(Note._fields) and values[0] == id(error):
+        return Note._make(values)
+    return None
+
+
+def mark_captured(error: BaseException, place: Note) -> None:
+    """Remember that the exception was captured, and as which event."""
+    _write(error, place)
+
+
+def _write(error: BaseException, place: Note) -> None:
+    _attributes(error)[_KEY] = tuple(place)
+
+
+def _attributes(error: BaseException) -> dict[str, Any]:
+    attributes: dict[str, Any] = object.__getattribute__(error, "__dict__")
+    return attributes

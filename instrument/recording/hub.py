@@ -1,0 +1,250 @@
+"""Hub: the client that takes what is finished, and the books; the scope is found through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+from weakref import ref
+
+import attrs
+
+from .. import _clock, _fork, _guard, _ids
+from .._books import Books, Stats
+from ..options import Options
+from .blocks import ScopeBlock
+from .current import get_scope
+from .event import Event, TransactionEvent
+from .open_spans import OpenSpans
+from .scope import Scope
+from .segment import Segment, seal
+from .span import Span, Transaction, get_span
+
+__all__ = ["HUB", "NOOP_SINK", "Hub", "NoopSink", "Sink"]
+
+
+class Sink(Protocol):
+    """Where finished items are dropped. A client is one."""
+
+    def capture(self, item: Event, hint: dict[str, Any]) -> str | None:
+        """Take an item. The answer is its id, or `None` when it is not kept."""
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything has been taken by its destination, at most `timeout` seconds."""
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Flush, and take nothing any more."""
+
+
+class NoopSink:
+    """The sink before `init`: nothing is kept and nothing is missing."""
+
+    def capture(self, item: Event, hint: dict[str, Any]) -> str | None:
+        """Keep nothing."""
+        return None
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """There is nothing to wait for."""
+        return True
+
+    def close(self, timeout: float | None = None) -> bool:
+        """There is nothing to close."""
+        return True
+
+
+NOOP_SINK = NoopSink()
+
+
+class Hub:
+    """The meeting point of one configuration: its client, its options, its books, and the scope of this context."""
+
+    def __init__(self) -> None:
+        self.client: Sink = NOOP_SINK
+        self.options = Options()
+        self.books = Books()
+        self.open_spans = OpenSpans(self.books)
+        self._running: dict[int, ref[Segment]] = {}
+        self._process_scope: Scope | None = None
+        _fork.before(self._before_fork)
+        _fork.in_child(self._in_child)
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether there is a client to record for."""
+        return self.client is not NOOP_SINK
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of this context: the innermost one pushed here, or the process's own."""
+        scope: Scope | None = get_scope()
+        if scope is not None:
+            return scope
+        if self._process_scope is None:
+            self._process_scope = Scope(self)
+        return self._process_scope
+
+    def get_scope(self) -> Scope:
+        """The same as `scope`."""
+        return self.scope
+
+    def push_scope(self) -> ScopeBlock:
+        """A copy of the scope for a block; tags and the rest set in it are gone after it."""
+        return ScopeBlock(self.scope.copy())
+
+    def install(self, client: Sink, options: Options, books: Books, *, scope: Scope | None = None) -> None:
+        """Work for `client` from now on, and keep `books`."""
+        self.client = client
+        self.options = options
+        self.books = books
+        self.open_spans = OpenSpans(self.books)
+        self._process_scope = scope
+
+    @contextmanager
+    def lent(self, client: Sink, options: Options, books: Books) -> Iterator[None]:
+        """Work for `client` during a block, then for the former one again."""
+        former = (self.client, self.options, self.books, self.open_spans, self._process_scope)
+        self.install(client, options, books)
+        try:
+            yield
+        finally:
+            client.close()
+            self.client, self.options, self.books, self.open_spans, self._process_scope = former
+
+    def begun(self, segment: Segment) -> None:
+        """A transaction was started: it is open until it is handed over or nobody holds it any more."""
+        books, key, running = self.books, id(segment), self._running
+
+        def abandoned(_: ref[Segment]) -> None:
+            running.pop(key, None)
+            books.move("transactions", "open", "dropped:abandoned")
+
+        running[key] = ref(segment, abandoned)
+        books.count("transactions", "started")
+        books.count("transactions", "open")
+
+    def unsampled(self) -> None:
+        """A transaction was started that is not recorded."""
+        for category in ("transactions", "spans"):
+            self.books.count(category, "started")
+            self.books.count(category, "unsampled")
+
+    def hand_over(self, transaction: Transaction, segment: Segment) -> None:
+        """A transaction has finished: give it to the client with its finished children."""
+        if segment.closed or self._running.pop(id(segment), None) is None:
+            return
+        books = self._settle(segment)
+        done = False
+        try:
+            done = _guard.guarded("transaction", False, self._hand_over, transaction, segment)
+        finally:
+            if not done:
+                books.count("transactions", "dropped:internal_sdk_error")
+
+    def _settle(self, segment: Segment) -> Books:
+        """Close the account of an open transaction, in the books it was opened in, and go on in today's."""
+        books = segment.books
+        books.count("transactions", "open", -1)
+        if books is not self.books:
+            books.count("transactions", "started", -1)
+            self.books.count("transactions", "started")
+        return self.books
+
+    def _hand_over(self, transaction: Transaction, segment: Segment) -> bool:
+        spans, unfinished = segment.close()
+        self.books.count("spans", "started", len(spans) + 1)
+        trace = transaction.trace
+        end = max(transaction.end_ticks or 0, transaction.start_ticks)
+        event = TransactionEvent(
+            event_id=_ids.event_id(),
+            trace_id=trace.id,
+            span_id=transaction.span_id,
+            parent_span_id=trace.parent_span_id,
+            time=segment.epoch + transaction.start_ticks,
+            end=segment.epoch + end,
+            epoch=segment.epoch,
+            name=transaction.name,
+            source=transaction.source,
+            op=transaction.op,
+            description=transaction.description,
+            status=transaction.status,
+            tags=dict(transaction.tags or {}),
+            data=dict(transaction.data or {}),
+            measurements=dict(transaction.measurements or {}),
+            contexts=dict(transaction.contexts or {}),
+            spans=spans,
+            dynamic_sampling_context=trace.sampling_context(transaction.name, transaction.source) or None,
+        )
+        self.client.capture(event, {"scope": self.scope})
+        return True
+
+    def deliver_late(self, span: Span, segment: Segment) -> None:
+        """A span finished after its transaction was handed over: it leaves as a later part of the trace."""
+        group = segment.collect_late(span)
+        if group:
+            _guard.guarded("late span", None, self._deliver_late, span, group[1:], segment)
+
+    def _deliver_late(self, span: Span, below: list[Span], segment: Segment) -> None:
+        self.books.count("transactions", "started")
+        trace = segment.trace
+        event = TransactionEvent(
+            event_id=_ids.event_id(),
+            trace_id=trace.id,
+            span_id=span.span_id,
+            parent_span_id=span.parent_span_id,
+            time=segment.epoch + span.start_ticks,
+            end=segment.epoch + max(span.end_ticks or 0, span.start_ticks),
+            epoch=segment.epoch,
+            name=span.description or span.op or "<unlabeled span>",
+            op=span.op,
+            description=span.description,
+            status=span.status,
+            tags=dict(span.tags or {}),
+            data=dict(span.data or {}),
+            measurements=dict(span.measurements or {}),
+            spans=below,
+            dynamic_sampling_context=trace.sampling_context(None, None) or None,
+        )
+        self.client.capture(event, {"scope": self.scope})
+
+    def stats(self) -> Stats:
+        """The books as they stand, with the spans of running transactions among the open ones."""
+        stats = self.books.stats()
+        running = 0
+        for reference in list(self._running.values()):
+            segment = reference()
+            if segment is not None and segment.books is self.books:
+                running += 1 + len(segment.spans)
+        spans = attrs.evolve(
+            stats.spans,
+            started=stats.spans.started + running,
+            open=stats.spans.open + running,
+            unfinished=self.open_spans.names(),
+        )
+        return attrs.evolve(stats, spans=spans)
+
+    def _each_running(self, act: Callable[[Segment], None]) -> None:
+        for reference in list(self._running.values()):
+            segment = reference()
+            if segment is not None:
+                act(segment)
+
+    def _before_fork(self) -> None:
+        """Draw the ids that a child will name as its parents'."""
+        self._each_running(Segment.name_open_spans)
+        span = get_span()
+        if span is not None:
+            seal([span], [])
+
+    def _in_child(self) -> None:
+        """What is open stays the parent's; the child starts with empty books."""
+        now = _clock.ticks()
+        self._each_running(lambda segment: segment.leave_to_parent(now))
+        for span in self.open_spans:
+            span.end_ticks = now
+        self._running.clear()
+        self.books.forget()
+        self.open_spans = OpenSpans(self.books)
+
+
+HUB = Hub()
+"""The process's hub: what `init` configures."""

@@ -1,0 +1,124 @@
+"""Scope: what belongs to everything captured in one unit of work: tags, user, contexts, breadcrumbs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from .. import _guard, _ids
+from .breadcrumb import breadcrumb
+from .current import release, set_span
+from .span import Span, Transaction, get_span
+from .trace import Recorder, Trace
+from .values import plain, plain_mapping, text
+
+__all__ = ["Scope"]
+
+
+class Scope:
+    """The data of one unit of work, and the way to the span that is current in it.
+
+    The span itself belongs to the context (thread, task), not to this object: `span` and `transaction` tell what is
+    current where they are asked.
+    """
+
+    def __init__(self, hub: Recorder, trace: Trace | None = None) -> None:
+        self._hub = hub
+        self._trace = trace
+        self._span_id: str | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all data. The current span stays."""
+        self.tags: dict[str, str] = {}
+        self.contexts: dict[str, dict[str, Any]] = {}
+        self.extra: dict[str, Any] = {}
+        self.user: dict[str, Any] | None = None
+        self.request: dict[str, Any] | None = None
+        self.breadcrumbs: deque[dict[str, Any]] = deque(maxlen=self._hub.options.max_breadcrumbs)
+
+    def copy(self) -> Scope:
+        """A scope with the same data, which from then on goes its own way."""
+        twin = Scope(self._hub, self._trace)
+        twin._span_id = self._span_id
+        twin.tags = dict(self.tags)
+        twin.contexts = dict(self.contexts)
+        twin.extra = dict(self.extra)
+        twin.user = self.user
+        twin.request = self.request
+        twin.breadcrumbs.extend(self.breadcrumbs)
+        return twin
+
+    @property
+    def span(self) -> Span | None:
+        """The span that is current in this context."""
+        return get_span()
+
+    @property
+    def transaction(self) -> Transaction | None:
+        """The transaction of the current span."""
+        return self.get_transaction()
+
+    def get_transaction(self) -> Transaction | None:
+        """The transaction of the current span, or `None` when none is running here."""
+        span = get_span()
+        return span.transaction if span is not None else None
+
+    def set_span(self, span: Span | None) -> None:
+        """Make `span` (most often a transaction) current in this context until it is replaced or finished.
+
+        `None` leaves nothing current.
+        """
+        outer = get_span()
+        if isinstance(outer, Transaction) and outer._placed:
+            release(outer)
+            outer = get_span()
+        if span is None:
+            set_span(None)
+            return
+        if span is outer or span.end_ticks is not None:
+            return
+        if isinstance(span, Transaction):
+            span._placed = True
+        span._outer = outer
+        set_span(span)
+
+    def set_tag(self, key: str, value: Any) -> None:
+        """A short text to search by, on everything captured from now on."""
+        self.tags[text(key)] = text(value)
+
+    def set_user(self, user: Mapping[str, Any] | None) -> None:
+        """Who it is done for: any of id, username, email, ip_address, and more."""
+        self.user = plain_mapping(user) if user is not None else None
+
+    def set_context(self, key: str, value: Mapping[str, Any]) -> None:
+        """A named group of values."""
+        self.contexts[text(key)] = plain_mapping(value)
+
+    def set_extra(self, key: str, value: Any) -> None:
+        """A single value."""
+        self.extra[text(key)] = plain(value)
+
+    def add_breadcrumb(self, crumb: Mapping[str, Any] | None = None, **fields: Any) -> None:
+        """Note something that may explain a later error: a mapping, fields (category=, message=, level=, data=), or both."""
+        made: dict[str, Any] | None = breadcrumb(crumb, fields)
+        before = self._hub.options.before_breadcrumb
+        if before is not None:
+            made = _guard.foreign("before_breadcrumb", None, before, made, {})
+        if made is not None:
+            self.breadcrumbs.append(made)
+
+    @property
+    def trace(self) -> Trace:
+        """The trace that errors and outgoing requests belong to while no transaction runs."""
+        if self._trace is None:
+            self._trace = Trace(self._hub, None)
+        return self._trace
+
+    @property
+    def span_id(self) -> str:
+        """The span id that goes with `trace`."""
+        if self._span_id is None:
+            self._span_id = _ids.span_id()
+        return self._span_id

@@ -1,0 +1,136 @@
+"""The part of a trace that one transaction records: what its spans share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
+
+from .. import _clock, _ids
+from .trace import Trace
+
+__all__ = ["NO_SEGMENT", "Recorded", "Segment", "seal"]
+
+
+class Recorded(Protocol):
+    """What a segment knows of a span."""
+
+    end_ticks: int | None
+    _id: str | None
+    _parent: Any
+    _segment: Any
+
+    @property
+    def span_id(self) -> str:
+        """Its own id."""
+
+
+class Segment:
+    """The spans of one transaction, in the order they were started, until the transaction is handed over.
+
+    A span knows its segment, and the segment knows the transaction only while that runs: no span keeps a transaction
+    alive that has been delivered, and nothing here waits for the cycle collector.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_lock",
+        "_waiting",
+        "add",
+        "books",
+        "closed",
+        "epoch",
+        "spans",
+        "trace",
+        "transaction",
+    )
+
+    def __init__(self, transaction: Any, trace: Trace, start_ticks: int) -> None:
+        self.transaction: Any = transaction
+        self.trace = trace
+        self.books = trace.hub.books
+        self.epoch = _clock.wall() - start_ticks
+        self.spans: list[Any] = []
+        self.add = self.spans.append
+        self.closed = False
+        self._lock = threading.RLock()
+        self._waiting: dict[Any, list[Any]] | None = None
+
+    def close(self) -> tuple[list[Any], list[Any]]:
+        """The finished spans and the unfinished ones; from now on each of the latter finds its own way."""
+        with self._lock:
+            self.closed = True
+            self.transaction = None
+            spans, self.spans = self.spans, []
+            self.add = self.trace.hub.open_spans.add
+            finished = [span for span in spans if span.end_ticks is not None]
+            unfinished = []
+            if len(finished) < len(spans):
+                taken = set(map(id, finished))
+                unfinished = [span for span in spans if id(span) not in taken]
+                for span in unfinished:
+                    self.trace.hub.open_spans.add(span)
+            seal(spans, finished)
+            return finished, unfinished
+
+    def collect_late(self, span: Recorded) -> list[Any]:
+        """What is to be delivered now that `span` has finished after the transaction was handed over.
+
+        Nothing when it went with the transaction after all, or waits for a late ancestor that is still open; else the
+        span itself and the late ones below it.
+        """
+        with self._lock:
+            top = span
+            parent = span._parent
+            if isinstance(parent, str):
+                return []
+            while parent is not None and not isinstance(parent, str) and parent._segment is self:
+                if parent.end_ticks is None:
+                    top = parent
+                parent = parent._parent
+            self.trace.hub.open_spans.discard(span)
+            waiting = self._waiting
+            if waiting is None:
+                waiting = self._waiting = {}
+            if top is not span:
+                waiting.setdefault(top, []).append(span)
+                return []
+            group = [span, *waiting.pop(span, ())]
+            seal(group, group)
+            return group
+
+    def name_open_spans(self) -> None:
+        """Draw the ids of everything that may be named as a parent in a forked child."""
+        spans = [span for span in self.spans if span.end_ticks is None]
+        if self.transaction is not None:
+            spans.append(self.transaction)
+            self.trace.sampling_context(self.transaction.name, self.transaction.source)
+        seal(spans, [])
+
+    def leave_to_parent(self, now: int) -> None:
+        """In a forked child: what is open stays the parent's, and what the child adds is delivered by itself."""
+        self.closed = True
+        for span in self.spans:
+            if span.end_ticks is None:
+                span.end_ticks = now
+        if self.transaction is not None:
+            self.transaction.end_ticks = now
+            self.transaction = None
+        self.spans = []
+        self._lock = threading.RLock()
+        self.add = self.trace.hub.open_spans.add
+
+
+NO_SEGMENT = cast(Segment, None)
+"""What a span that records nothing has for a segment."""
+
+
+def seal(spans: Sequence[Recorded], finished: Sequence[Recorded]) -> None:
+    """Draw the ids still missing in `spans`, and let go of the parents of `finished`, keeping their ids."""
+    for span, drawn in zip(spans, _ids.span_ids(len(spans))):
+        if span._id is None:
+            span._id = drawn
+    for span in finished:
+        parent = span._parent
+        if parent is not None and not isinstance(parent, str):
+            span._parent = parent._id or parent.span_id

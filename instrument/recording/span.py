@@ -1,0 +1,353 @@
+"""Span: one piece of work, from its start to its end.
+
+The hot path of the package. A span is made, put on its segment's list, made current and ended by the fewest steps that
+are right; ids and wall times are worked out when the transaction is handed over.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+
+from .. import _ids
+from .._clock import ticks
+from . import current, failure
+from .current import release, set_span, unusual
+from .segment import Segment
+from .status import status_of_http
+from .suspended import current_span, is_collecting
+from .trace import Trace
+from .values import plain, plain_mapping, text
+
+__all__ = ["Span", "Transaction", "get_span", "start_span"]
+
+get_span: Callable[[], Span | None] = current.get_span
+
+S = TypeVar("S", bound="Span")
+
+
+class Span:
+    """A piece of work inside a transaction. Made by `span(...)`, `@traced` or `start_child`, not by calling it.
+
+    In a `with` or `async with` block it is the current span while the block runs, and the block's end finishes it:
+
+        with parent.start_child("encode", "parse avatar images") as child:
+            child.set_data("bytes", 2048)
+
+    `data`, `tags` and `measurements` are `None` until something is set.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_id",
+        "_noop",
+        "_outer",
+        "_parent",
+        "_segment",
+        "_within",
+        "data",
+        "description",
+        "end_ticks",
+        "measurements",
+        "op",
+        "start_ticks",
+        "status",
+        "tags",
+    )
+
+    op: str | None
+    description: str | None
+    status: str | None
+    data: dict[str, Any] | None
+    tags: dict[str, str] | None
+    measurements: dict[str, dict[str, Any]] | None
+    start_ticks: int
+    end_ticks: int | None
+    _id: str | None
+    _noop: Span
+    _outer: Span | None
+    _parent: Span | str | None
+    _segment: Segment
+    _within: Any
+    """What was current when it was entered, noted only while generators hold spans open (see `held`)."""
+
+    @property
+    def trace_id(self) -> str:
+        """The id that all spans of the trace share: 32 hex characters."""
+        return self._segment.trace.id
+
+    @property
+    def span_id(self) -> str:
+        """This span's own id: 16 hex characters, drawn when it is first asked for."""
+        if self._id is None:
+            self._id = _ids.span_id()
+        return self._id
+
+    @property
+    def parent_span_id(self) -> str | None:
+        """The id of the span this one is a child of."""
+        parent = self._parent
+        return parent.span_id if isinstance(parent, Span) else parent
+
+    @property
+    def sampled(self) -> bool | None:
+        """Whether the trace is recorded; `None` where nobody has decided."""
+        return self._segment.trace.sampled
+
+    @property
+    def transaction(self) -> Transaction | None:
+        """The transaction this span belongs to, until that is handed over."""
+        running: Transaction | None = self._segment.transaction
+        return running
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from start to end; `None` while it runs."""
+        return None if self.end_ticks is None else (self.end_ticks - self.start_ticks) / 1e9
+
+    def start_child(
+        self,
+        op: str | None = None,
+        description: str | None = None,
+        *,
+        data: dict[str, Any] | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> Span:
+        """Start a child that runs until its `finish()` or, in a `with` block, until the block's end.
+
+        Outside a `with` block it does not become the current span. A child that finishes after the transaction was
+        handed over is delivered by itself, under this parent.
+        """
+        child = start_span(Span, self, op, description)
+        if data:
+            child.update_data(data)
+        if tags:
+            child.update_tags(tags)
+        return child
+
+    def finish(self, status: str | None = None) -> None:
+        """End the span. Only the first call counts."""
+        if self.end_ticks is None:
+            if status is not None:
+                self.status = text(status)
+            self.end_ticks = ticks()
+            if get_span() is self:
+                set_span(self._outer)
+            if self._segment.closed:
+                self._deliver_late()
+
+    def set_tag(self, key: str, value: Any) -> None:
+        """Set a short text to search by. At most 200 characters of it arrive."""
+        if self.tags is None:
+            self.tags = {}
+        self.tags[text(key)] = text(value)
+
+    def update_tags(self, tags: dict[str, Any]) -> None:
+        """Set several tags."""
+        for key, value in tags.items():
+            self.set_tag(key, value)
+
+    def set_data(self, key: str, value: Any) -> None:
+        """Attach a value. It is copied as plain data at once; an object of an unknown type is kept as its type's name."""
+        if self.data is None:
+            self.data = {}
+        self.data[text(key)] = plain(value)
+
+    def update_data(self, data: dict[str, Any]) -> None:
+        """Attach several values."""
+        for key, value in data.items():
+            self.set_data(key, value)
+
+    def set_status(self, status: str) -> None:
+        """Say how it went: "ok", "not_found", "internal_error" or another status of the Sentry protocol."""
+        self.status = text(status)
+
+    def set_http_status(self, code: int) -> None:
+        """Derive the status from an HTTP code, and record the code as data and as tag."""
+        self.set_tag("http.status_code", code)
+        self.set_data("http.response.status_code", code)
+        self.status = status_of_http(code)
+
+    def set_measurement(self, name: str, value: float, unit: str = "") -> None:
+        """Attach a number with a unit: "second", "byte", "percent" or any other text."""
+        if self.measurements is None:
+            self.measurements = {}
+        self.measurements[text(name)] = {"value": plain(value), "unit": text(unit)}
+
+    def trace_headers(self) -> dict[str, str]:
+        """The headers that continue the trace elsewhere, as a child of this span."""
+        transaction = self.transaction
+        if transaction is None:
+            return self._segment.trace.headers(self.span_id)
+        return self._segment.trace.headers(self.span_id, transaction.name, transaction.source)
+
+    def __enter__(self: S) -> S:
+        self._outer = get_span()
+        if unusual:
+            self._within = current_span(sys._getframe(1))
+            if is_collecting():
+                return self
+        set_span(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.end_ticks is None:
+            self.end_ticks = ticks()
+            if kind is not None:
+                failure.note(self, kind, error)
+            if self._segment.closed:
+                self._deliver_late()
+        if get_span() is self:
+            set_span(self._outer)
+        else:
+            release(self)
+        self._outer = None
+
+    def leave(self) -> None:
+        """Stop being current here without ending."""
+        release(self)
+        self._outer = None
+
+    def is_suspended(self) -> bool:
+        """Whether it is held by a generator that waits at a `yield`."""
+        return False
+
+    def _close(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
+        """End as `__exit__` does, leaving alone what is current."""
+        if self.end_ticks is None:
+            self.end_ticks = ticks()
+            if kind is not None:
+                failure.note(self, kind, error)
+            if self._segment.closed:
+                self._deliver_late()
+        self._outer = None
+
+    async def __aenter__(self: S) -> S:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    def _deliver_late(self) -> None:
+        segment = self._segment
+        segment.trace.hub.deliver_late(self, segment)
+
+    def __repr__(self) -> str:
+        duration = self.duration
+        state = "open" if duration is None else f"{duration * 1e3:.3f} ms"
+        return f"<{type(self).__name__} {self.op}: {self.description}, {state}>"
+
+
+class Transaction(Span):
+    """A unit of work that is recorded as a whole: a request, a job, a message. A `Span` with a name.
+
+    `source` says where the name comes from: "custom", "route", "view", "component", "task" or, for a raw path, "url".
+    """
+
+    __slots__ = ("_placed", "contexts", "name", "source", "trace")
+
+    name: str
+    source: str
+    trace: Trace
+    contexts: dict[str, dict[str, Any]] | None
+    _placed: bool
+
+    def __init__(self, trace: Trace, op: str | None, name: str | None, source: str) -> None:
+        self.op = op
+        self.name = text(name) if name else "<unlabeled transaction>"
+        self.source = text(source)
+        self.trace = trace
+        self.contexts = None
+        self.description = self.status = self.data = self.tags = self.measurements = self.end_ticks = None
+        self._id = self._outer = self._parent = None
+        self._placed = False
+        self.start_ticks = ticks()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._segment = Segment(self, self.trace, self.start_ticks)
+        self.trace.hub.begun(self._segment)
+
+    @property
+    def trace_id(self) -> str:
+        """The id that all spans of the trace share: 32 hex characters."""
+        return self.trace.id
+
+    @property
+    def parent_span_id(self) -> str | None:
+        """The id of the caller's span, when the trace came in from elsewhere."""
+        return self.trace.parent_span_id
+
+    @property
+    def sampled(self) -> bool | None:
+        """Whether it is recorded; `None` where nobody has decided."""
+        return self.trace.sampled
+
+    @property
+    def transaction(self) -> Transaction | None:
+        """The transaction itself, until it is handed over."""
+        return self if self._segment.transaction is self else None
+
+    def set_name(self, name: str, source: str = "custom") -> None:
+        """Rename it, for instance when the route is known. Headers that have left keep the former name."""
+        self.name = text(name)
+        self.source = text(source)
+
+    def set_context(self, key: str, value: dict[str, Any]) -> None:
+        """Attach a group of values to this transaction alone."""
+        if self.contexts is None:
+            self.contexts = {}
+        self.contexts[text(key)] = plain_mapping(value)
+
+    def set_http_status(self, code: int) -> None:
+        """Derive the status from an HTTP code, and record the code as data, tag and response context."""
+        super().set_http_status(code)
+        self.set_context("response", {"status_code": code})
+
+    def trace_headers(self) -> dict[str, str]:
+        """The headers that continue the trace elsewhere, as a child of this transaction."""
+        return self.trace.headers(self.span_id, self.name, self.source)
+
+    def finish(self, status: str | None = None) -> None:
+        """End it and hand it over with all its finished children. Only the first call counts."""
+        if self.end_ticks is None:
+            if status is not None:
+                self.status = text(status)
+            self.end_ticks = ticks()
+            release(self)
+            self._hand_over()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None and self.end_ticks is None:
+            failure.note(self, kind, error)
+        if self.end_ticks is None:
+            self.finish()
+        else:
+            release(self)
+        self._outer = None
+
+    def _hand_over(self) -> None:
+        self.trace.hub.hand_over(self, self._segment)
+
+
+def start_span(kind: type[S], parent: Span, op: str | None, description: str | None) -> S:
+    """A new child of `parent`, running from now. `span` and `traced` do the same in line."""
+    segment = parent._segment
+    child = kind()
+    child.op = op
+    child.description = description
+    child.status = child.data = child.tags = child.measurements = child.end_ticks = child._id = None
+    child._outer = None
+    child._parent = parent
+    child._segment = segment
+    child.start_ticks = ticks()
+    segment.add(child)
+    return child

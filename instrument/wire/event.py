@@ -1,0 +1,193 @@
+"""Transactions and errors as events of the Sentry protocol."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec import Struct
+
+from ..recording import ErrorEvent, Event, TransactionEvent, text
+from . import limits
+from .shrink import encode_within, note
+
+__all__ = ["encode_event"]
+
+_OP: Final = limits.OP
+_DESCRIPTION: Final = limits.DESCRIPTION
+_STATUSES: Final = limits.STATUSES
+
+
+class _WireSpan(Struct, omit_defaults=True, gc=False):
+    trace_id: str
+    span_id: str
+    start_timestamp: float
+    timestamp: float
+    parent_span_id: str | None = None
+    op: str | None = None
+    description: str | None = None
+    status: str | None = None
+    origin: str | None = "manual"
+    data: dict[str, Any] | None = None
+    tags: dict[str, str] | None = None
+    measurements: dict[str, dict[str, Any]] | None = None
+
+
+def encode_event(event: Event) -> bytes:
+    """The event as JSON on one line, within the size that the server takes."""
+    if isinstance(event, TransactionEvent):
+        return encode_within(_transaction(event))
+    if isinstance(event, ErrorEvent):
+        return encode_within(_error(event))
+    return encode_within(_common(event, {}))
+
+
+def _transaction(event: TransactionEvent) -> dict[str, Any]:
+    trace = _trace(event, event.op)
+    status, data = _status(event.status, event.data)
+    if status is not None:
+        trace["status"] = status
+    if event.description is not None:
+        trace["description"] = text(event.description)
+    origin = event.origin
+    if data:
+        if "sentry.origin" in data:
+            data = dict(data)
+            origin = data.pop("sentry.origin")
+        trace["data"] = data
+    trace["origin"] = limits.origin(origin)
+    end = event.end if event.end > event.time else event.time
+    name = event.name.strip() or "<unlabeled transaction>"
+    payload: dict[str, Any] = {
+        "type": "transaction",
+        "event_id": event.event_id,
+        "transaction": limits.cut(name, limits.NAME),
+        "transaction_info": {"source": event.source},
+        "start_timestamp": event.time / 1e9,
+        "timestamp": end / 1e9,
+        "spans": _spans(event),
+        "measurements": limits.measurements(event.measurements),
+    }
+    _common(event, payload)
+    payload["contexts"]["trace"] = trace
+    code = data.get("http.response.status_code") if data else None
+    if type(code) is int and "response" not in payload["contexts"]:
+        payload["contexts"]["response"] = {"status_code": code}
+    if len(name) > limits.NAME:
+        remark = ["!limit", "s", limits.NAME - 3, limits.NAME]
+        note(payload, ("transaction",), {"len": len(name), "rem": [remark]})
+    return payload
+
+
+def _spans(event: TransactionEvent) -> list[_WireSpan]:
+    built: list[_WireSpan] = []
+    add = built.append
+    trace_id, epoch = event.trace_id, event.epoch
+    for span in event.spans:
+        start = span.start_ticks
+        end = span.end_ticks
+        if end is None or end < start:
+            end = start
+        # Op and description are as the program gave them; recording has no time to look.
+        op = span.op
+        if op is not None and (type(op) is not str or len(op) > _OP):
+            op = limits.cut(text(op), _OP)
+        description = span.description
+        if description is not None and (type(description) is not str or len(description) > _DESCRIPTION):
+            description = text(description)
+        status = span.status
+        known = _STATUSES.get(status) if type(status) is str else None
+        wire = _WireSpan(
+            trace_id,
+            span.span_id,
+            (epoch + start) / 1e9,
+            (epoch + end) / 1e9,
+            span.parent_span_id,
+            op,
+            description,
+            known,
+        )
+        data = span.data
+        if data or known is not status:
+            _add_data(wire, data or {}, status)
+        if span.tags:
+            wire.tags = limits.span_tags(span.tags)
+        if span.measurements:
+            wire.measurements = limits.measurements(span.measurements)
+        add(wire)
+    return built
+
+
+def _add_data(wire: _WireSpan, data: dict[str, Any], status: Any) -> None:
+    wire.status, data = _status(status, data)
+    if "sentry.origin" in data:
+        data = dict(data)
+        wire.origin = limits.origin(data.pop("sentry.origin"))
+    wire.data = data or None
+
+
+def _status(status: Any, data: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """A status the server knows; one that it does not know is kept among the data."""
+    if status is None:
+        return None, data
+    said = text(status)
+    known = _STATUSES.get(said)
+    if known is not None:
+        return known, data
+    return "unknown_error", {**data, "status": said}
+
+
+def _error(event: ErrorEvent) -> dict[str, Any]:
+    payload: dict[str, Any] = {name: value for name, value in event.other.items() if name != "type"}
+    payload["event_id"] = event.event_id
+    payload["timestamp"] = event.time / 1e9
+    if event.exceptions:
+        payload["exception"] = {"values": event.exceptions}
+    if event.threads:
+        payload["threads"] = {"values": event.threads}
+    if event.logentry is not None:
+        # The server takes `message` for another spelling of `logentry.formatted`; one of the two would be lost.
+        said = {"formatted": event.message} if event.message is not None else {}
+        payload["logentry"] = {**said, **event.logentry}
+    elif event.message is not None:
+        payload["message"] = event.message
+    if event.logger is not None:
+        payload["logger"] = limits.line(event.logger, limits.LOGGER)
+    if event.modules:
+        payload["modules"] = event.modules
+    if event.transaction and event.transaction.strip():
+        payload["transaction"] = limits.cut(event.transaction.strip(), limits.NAME)
+        payload["transaction_info"] = {"source": event.transaction_source or "custom"}
+    if event.breadcrumbs:
+        payload["breadcrumbs"] = {"values": [limits.crumb(crumb) for crumb in event.breadcrumbs]}
+    _common(event, payload)
+    payload["contexts"]["trace"] = _trace(event, event.op)
+    return payload
+
+
+def _trace(event: Event, op: str | None) -> dict[str, Any]:
+    trace: dict[str, Any] = {"trace_id": event.trace_id, "span_id": event.span_id}
+    if event.parent_span_id is not None:
+        trace["parent_span_id"] = event.parent_span_id
+    if op is not None:
+        trace["op"] = limits.cut(text(op), _OP)
+    return trace
+
+
+def _common(event: Event, payload: dict[str, Any]) -> dict[str, Any]:
+    payload["platform"] = "python"
+    payload["contexts"] = {name: context for name, context in event.contexts.items() if name != "trace"}
+    cleaned = {
+        "level": limits.level(event.level),
+        "tags": limits.tags(event.tags),
+        "user": limits.user(event.user) if event.user else None,
+        "request": event.request,
+        "extra": event.extra,
+        "fingerprint": event.fingerprint,
+        "release": limits.release(event.release) if event.release else None,
+        "environment": limits.environment(event.environment) if event.environment else None,
+        "dist": limits.dist(event.dist) if event.dist else None,
+        "server_name": limits.cut(event.server_name, limits.SERVER_NAME) if event.server_name else None,
+        "sdk": event.sdk,
+    }
+    payload.update({name: value for name, value in cleaned.items() if value})
+    return payload

@@ -1,0 +1,170 @@
+"""The server's rules for names, tags and other short fields: what breaks one costs a field or a whole event.
+
+Lengths and alphabets are those of Relay, the ingestion server.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from math import isfinite
+from typing import Any, Final
+
+from ..recording import text
+
+__all__ = [
+    "DESCRIPTION",
+    "DIST",
+    "ENVIRONMENT",
+    "LOGGER",
+    "NAME",
+    "OP",
+    "RELEASE",
+    "SERVER_NAME",
+    "STATUSES",
+    "crumb",
+    "cut",
+    "environment",
+    "level",
+    "line",
+    "measurements",
+    "origin",
+    "release",
+    "span_tags",
+    "tags",
+    "user",
+]
+
+NAME: Final = 200
+RELEASE: Final = 200
+TAG: Final = 200
+OP: Final = 128
+DESCRIPTION: Final = 8192
+SERVER_NAME: Final = 256
+LOGGER: Final = 64
+ENVIRONMENT: Final = 64
+UNIT: Final = 15
+DIST: Final = 64
+
+_KNOWN_STATUSES: Final = (
+    "ok",
+    "cancelled",
+    "unknown_error",
+    "invalid_argument",
+    "deadline_exceeded",
+    "not_found",
+    "already_exists",
+    "permission_denied",
+    "resource_exhausted",
+    "failed_precondition",
+    "aborted",
+    "out_of_range",
+    "unimplemented",
+    "internal_error",
+    "unavailable",
+    "data_loss",
+    "unauthenticated",
+)
+STATUSES: Final = {**{status: status for status in _KNOWN_STATUSES}, "success": "ok", "failure": "internal_error"}
+"""The statuses a span may have, and those that mean one of them."""
+
+_LEVELS: Final = {level: level for level in ("fatal", "error", "warning", "info", "debug")} | {
+    "critical": "fatal",
+    "warn": "warning",
+    "log": "info",
+}
+_NOT_IN_TAG_KEY: Final = re.compile(r"[^A-Za-z0-9_.:-]")
+_NOT_IN_MEASUREMENT: Final = re.compile(r"[^A-Za-z0-9_.]")
+_NOT_IN_ORIGIN: Final = re.compile(r"[^A-Za-z0-9_.]")
+_NOT_IN_UNIT: Final = re.compile(r"[^A-Za-z0-9_]")
+_NOT_IN_RELEASE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]")
+_NOT_IN_DIST: Final = re.compile(r"[^A-Za-z0-9_.-]")
+
+
+def cut(value: str, limit: int) -> str:
+    """At most `limit` characters, the last three of them dots when something is missing."""
+    return value if len(value) <= limit else value[: limit - 3] + "..."
+
+
+def line(value: str, limit: int) -> str:
+    """The same on one line, without blanks around it."""
+    return " ".join(cut(value, limit).split()) if not value.isprintable() else cut(value, limit).strip()
+
+
+def tags(given: dict[str, Any]) -> dict[str, str]:
+    """An event's tags. The server has none without a value, none over more than one line."""
+    kept = {}
+    for key, value in given.items():
+        name = _NOT_IN_TAG_KEY.sub("_", cut(text(key).replace(" ", "-"), TAG))
+        shown = line(text(value), TAG)
+        if name and shown:
+            kept[name] = shown
+    return kept
+
+
+def span_tags(given: dict[str, Any]) -> dict[str, str]:
+    """A span's tags: text, and short."""
+    return {cut(text(key), TAG): cut(text(value), TAG) for key, value in given.items()}
+
+
+def measurements(given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Measurements by names the server takes; a value that is no finite number is left out."""
+    kept = {}
+    for name, measured in given.items():
+        if _is_number(measured.get("value")):
+            shown = _NOT_IN_MEASUREMENT.sub("_", text(name))
+            unit = _NOT_IN_UNIT.sub("_", text(measured.get("unit") or ""))[:UNIT]
+            kept[shown if shown[:1].isalpha() else f"m{shown}"] = {"value": measured["value"], "unit": unit}
+    return kept
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int or (type(value) is float and isfinite(value))
+
+
+def origin(given: Any) -> str:
+    """Who made a span: "manual" or "auto.category.integration"."""
+    return _NOT_IN_ORIGIN.sub("_", text(given))[:OP] or "manual"
+
+
+def release(given: str) -> str | None:
+    """A release's name, or `None` when it cannot be one."""
+    shown = _NOT_IN_RELEASE.sub("-", given.strip())[:RELEASE]
+    return None if shown in ("", ".", "..") else shown
+
+
+def environment(given: str) -> str | None:
+    """An environment's name, or `None` when it cannot be one."""
+    shown = _NOT_IN_RELEASE.sub("-", given.strip())[:ENVIRONMENT]
+    return None if shown.lower() in ("", ".", "..", "none") else shown
+
+
+def dist(given: str) -> str | None:
+    """A distribution's name, or `None` when nothing is left of it."""
+    return _NOT_IN_DIST.sub("-", given.strip())[:DIST] or None
+
+
+def level(given: Any) -> str | None:
+    """A level the server knows, or `None`."""
+    return _LEVELS.get(given.lower()) if type(given) is str else None
+
+
+def user(given: dict[str, Any]) -> dict[str, Any]:
+    """A user whose address is an address. Anything else under that name goes to the user's `data`."""
+    address = given.get("ip_address")
+    if address is None or address == "{{auto}}":
+        return given
+    try:
+        ip_address(text(address))
+    except ValueError:
+        kept = {name: value for name, value in given.items() if name != "ip_address"}
+        data = kept.get("data")
+        return {**kept, "data": {**(data if type(data) is dict else {}), "ip_address": address}}
+    return given
+
+
+def crumb(given: dict[str, Any]) -> dict[str, Any]:
+    """A breadcrumb whose level the server knows."""
+    said = given.get("level")
+    known = said if said is None else level(said) or "info"
+    return given if known is said else {**given, "level": known}

@@ -1,0 +1,141 @@
+"""What a server is told of what it will never see."""
+
+from instrument._books import Books
+from instrument.export.losses import Losses
+from instrument.transport import Answer
+from instrument.wire import EnvelopeCodec, read_envelope
+from tests.export.worlds import BAD, DOWN, World, limited
+
+
+def test_losses_are_added_up_by_reason_and_category():
+    books = Books()
+    books.count("transactions", "dropped:before_send", 2)
+    books.count("spans", "dropped:before_send", 7)
+    books.count("spans", "dropped:before_send", 1)
+    books.count("errors", "dropped:queue_overflow")
+    assert Losses(books).untold() == {
+        ("before_send", "transaction"): 2,
+        ("before_send", "span"): 8,
+        ("queue_overflow", "error"): 1,
+    }
+
+
+def test_what_was_not_sampled_and_what_was_refused_has_the_servers_name():
+    books = Books()
+    books.count("transactions", "unsampled", 3)
+    books.count("errors", "rejected")
+    assert Losses(books).untold() == {("sample_rate", "transaction"): 3, ("send_error", "error"): 1}
+
+
+def test_a_reason_that_servers_do_not_know_is_ours():
+    books = Books()
+    books.count("errors", "dropped:closed")
+    assert Losses(books).untold() == {("internal_sdk_error", "error"): 1}
+
+
+def test_what_was_delivered_or_waits_is_no_loss():
+    books = Books()
+    for outcome in ("started", "open", "spooled", "delivered", "folded"):
+        books.count("spans", outcome)
+    assert Losses(books).untold() == {}
+
+
+def test_each_loss_is_told_once():
+    books = Books()
+    losses = Losses(books)
+    books.count("errors", "unsampled", 2)
+    losses.told(losses.untold())
+    assert losses.untold() == {}
+    books.count("errors", "unsampled")
+    assert losses.untold() == {("sample_rate", "error"): 1}
+
+
+class Reporting(World):
+    """A world whose server takes client reports; its bodies are envelopes."""
+
+    def __init__(self, **options):
+        super().__init__(options={"reports_losses": True, **options})
+        self.delivery._codec = EnvelopeCodec(lambda: self.wall)
+
+    @property
+    def reports(self):
+        envelopes = [read_envelope(body) for body in self.transport.bodies]
+        return [item.json()["discarded_events"] for envelope in envelopes for item in envelope.items]
+
+
+UNSAMPLED = [{"reason": "sample_rate", "category": "error", "quantity": 2}]
+
+
+def test_a_report_goes_out_within_a_minute():
+    world = Reporting()
+    world.books.count("errors", "unsampled", 2)
+    world.run(59.0)
+    assert world.reports == []
+    world.run(2.0)
+    assert world.reports == [UNSAMPLED]
+    world.run(300.0)
+    assert world.reports == [UNSAMPLED]
+
+
+def test_a_flush_asks_for_the_report_at_once():
+    world = Reporting()
+    world.books.count("errors", "unsampled", 2)
+    world.delivery.report_now()
+    assert not world.delivery.is_settled()
+    world.run()
+    assert world.reports == [UNSAMPLED]
+    assert world.delivery.is_settled()
+
+
+def test_nothing_is_reported_when_nothing_is_lost():
+    world = Reporting()
+    world.delivery.report_now()
+    world.run(600.0)
+    assert world.transport.tries == []
+
+
+def test_a_report_that_did_not_arrive_is_told_with_the_next():
+    world = Reporting()
+    world.answer(DOWN)
+    world.books.count("errors", "unsampled", 2)
+    world.delivery.report_now()
+    world.run(30.0)
+    assert world.reports == []
+    world.run(60.0)
+    assert world.reports == [UNSAMPLED]
+
+
+def test_a_report_that_is_refused_is_not_repeated():
+    world = Reporting()
+    world.answer(BAD)
+    world.books.count("errors", "unsampled", 2)
+    world.run(600.0)
+    assert len(world.transport.tries) == 1
+
+
+def test_what_a_server_itself_turned_away_for_now_is_in_no_report():
+    world = Reporting()
+    world.answer(limited(retry_after="1"))
+    world.add("a")
+    world.delivery._codec.join = lambda records: b"{}"
+    world.run(5.0)
+    assert Losses(world.books).untold() == {}
+
+
+def test_a_limit_on_everything_stops_reports_too():
+    world = Reporting()
+    world.answer(Answer("accepted", 200, {"x-sentry-rate-limits": "100::key"}))
+    world.books.count("errors", "unsampled", 2)
+    world.run(61.0)
+    world.books.count("errors", "unsampled", 2)
+    world.delivery.report_now()
+    world.run(50.0)
+    assert len(world.reports) == 1
+
+
+def test_a_destination_that_knows_no_reports_gets_none():
+    world = World()
+    world.books.count("errors", "unsampled", 2)
+    world.delivery.report_now()
+    world.run(600.0)
+    assert world.transport.tries == []
