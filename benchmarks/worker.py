@@ -67,6 +67,11 @@ def spans(subject: Subject, seconds: float, url: str) -> dict[str, Any]:
     if hasattr(subject, "calls_with_data"):
         loops["call with data"] = subject.calls_with_data
     cases = {f"{name}, recorded": Case(loop, subject.root, BLOCK) for name, loop in loops.items()}
+    def whole(count: int) -> None:
+        with subject.root():
+            subject.spans(count)
+
+    cases["span with its share of a transaction"] = Case(whole, count=BLOCK)
     if subject.has_unsampled:
         unsampled = {
             f"{name}, unsampled": Case(loop, lambda: subject.root(sampled=False), BLOCK) for name, loop in loops.items()
@@ -130,16 +135,25 @@ def memory(subject: Subject, seconds: float, url: str) -> dict[str, Any]:
 
 
 def growth(subject: Subject, seconds: float, url: str) -> dict[str, Any]:
-    """A span's cost in transactions of different sizes, with and without the transaction's own end."""
+    """What one span more costs in transactions of different sizes, the transaction's end included."""
     subject.keep()
 
-    def whole(count: int) -> None:
-        with subject.root():
-            subject.spans(count)
+    def whole(size: int) -> Callable[[int], None]:
+        def run(count: int) -> None:
+            for _ in range(count // max(size, 1)):
+                with subject.root():
+                    subject.spans(size)
 
-    cases = {f"span of {size}": Case(subject.spans, subject.root, size) for size in GROWTH}
-    cases.update({f"span of {size}, finished": Case(whole, count=size) for size in GROWTH[2:]})
-    return measure({**FLOOR, **cases}, seconds)
+        return run
+
+    cases = {f"span of {size}": Case(whole(size), count=max(size, BLOCK)) for size in GROWTH}
+    cases["empty transaction"] = Case(subject.roots, count=50)
+    found = measure({**FLOOR, **cases}, seconds)
+    empty = found.pop("empty transaction")
+    for size in GROWTH:
+        one = found[f"span of {size}"]
+        found[f"span of {size}"] = {how: one[how] - empty[how] / size for how in one}
+    return found
 
 
 def threads(subject: Subject, seconds: float, url: str) -> dict[str, Any]:

@@ -44,10 +44,16 @@ class Client:
             item = current
             if _span_count(item) < spans:
                 self.books.count("spans", f"dropped:{step.reason}", spans - _span_count(item))
+        if not _guard.guarded("exporter", False, self._export, item):
+            count_event(self.books, item, "dropped:internal_sdk_error")
+            return None
+        return item.event_id
+
+    def _export(self, item: Event) -> bool:
+        self.exporter.export(item)
         if not self._exporter_keeps_books:
             count_event(self.books, item, "delivered")
-        _guard.guarded("exporter", None, self.exporter.export, item)
-        return item.event_id
+        return True
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait at most `timeout` seconds until everything has been taken by its destination. Whether it was."""

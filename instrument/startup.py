@@ -11,10 +11,11 @@ from ._books import Books
 from .client import Client
 from .dsn import Dsn
 from .options import Options, incoming_environment
+from .patches import PatchState, apply, listing, remove, select, settle
 from .propagation import read_environment
 from .recording import HUB, Scope, Trace, guard_collector
 
-__all__ = ["close", "init"]
+__all__ = ["close", "init", "patch", "patches", "unpatch"]
 
 
 def init(dsn: str | Dsn | None = None, **options: Any) -> Client:
@@ -34,6 +35,7 @@ def init(dsn: str | Dsn | None = None, **options: Any) -> Client:
     from .processing import pipeline
 
     settings = Options.read(dsn, **options)
+    chosen = select(settings.integrations, defaults=settings.default_integrations)
     books = Books()
     exporter, keeps_books = destination(settings, books)
     client = Client(settings, pipeline(settings), exporter, books, exporter_keeps_books=keeps_books)
@@ -43,13 +45,18 @@ def init(dsn: str | Dsn | None = None, **options: Any) -> Client:
     if settings.debug:
         _show_log()
     guard_collector()
+    settle(chosen)
     atexit.unregister(_at_exit)
     atexit.register(_at_exit)
     return client
 
 
 def close(timeout: float | None = None) -> bool:
-    """Deliver what is there within `timeout` seconds, and take nothing more. Whether all was taken."""
+    """Deliver what is there within `timeout` seconds, and take nothing more. Whether all was taken.
+
+    What is still open is counted as dropped, for the reason "unfinished".
+    """
+    HUB.give_up_open()
     return HUB.client.close(timeout)
 
 
@@ -70,13 +77,27 @@ def _show_log() -> None:
 
 
 def patch(*names: str) -> None:
-    """Apply patches."""
+    """Apply automatic patches by the names of their libraries, all when none is named.
+
+    At once, or when the library is imported; twice is once. Raises `ValueError` for a name that has no patch.
+
+        >>> patch("http.client")
+    """
+    apply(names)
 
 
 def unpatch(*names: str) -> None:
-    """Undo patches."""
+    """Undo patches by name, all when none is named. The libraries are as they were.
+
+        >>> unpatch("http.client")
+    """
+    remove(names)
 
 
-def patches() -> list[str]:
-    """List patches."""
-    return []
+def patches() -> list[PatchState]:
+    """Every automatic patch there is: whether it is on, why it is not, how often it was called, how often it failed.
+
+        >>> [state.name for state in patches() if state.state == "on"]
+        []
+    """
+    return listing()

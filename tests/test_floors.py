@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "instrument"
 
 FLOORS = (
-    ("errors", "_books", "_clock", "_fork", "_guard", "_ids"),
+    ("errors", "_books", "_clock", "_fork", "_guard", "_ids", "_version"),
     ("options", "propagation"),
     ("recording",),
     ("processing", "store", "transport", "wire"),

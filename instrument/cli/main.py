@@ -17,6 +17,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: Final = {
     "list": ("list", "recent traces, newest first"),
     "show": ("show", "one trace as a waterfall"),
+    "demo": ("demo", "a traced program of two processes, and what it recorded"),
 }
 """Command: its module in this folder, which has `add_arguments(parser)` and `run(arguments)`, and one line of help."""
 

@@ -149,6 +149,8 @@ class Delivery:
         """In a forked child: what was being sent or adopted is the parent's."""
         self._orphan = None
         self.sending_since = None
+        if self._losses is not None:
+            self._losses.forget()
         self.finished = dict.fromkeys(LANES, 0)
 
     def _lanes(self) -> Iterator[tuple[Source, Kind]]:

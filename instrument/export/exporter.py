@@ -105,9 +105,9 @@ class Shipping:
     def close(self, timeout: float | None = None) -> bool:
         """Send what is there while that makes progress, then end the thread. What is left stays in the spool."""
         at_exit = not threading.main_thread().is_alive()
-        delivery = self._sender.delivery
-        delivery.is_quiet = at_exit
         is_drained = self._drain(self._timeout if timeout is None else timeout)
+        # A thread that dies in the middle of a line would take the lock of stderr with it.
+        self._sender.delivery.is_quiet = at_exit
         # At the end of the program others may still record; that goes to a new folder, for the next process.
         self._is_closed = not at_exit
         self._sender.stop(self._spool.close)

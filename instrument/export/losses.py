@@ -50,6 +50,10 @@ class Losses:
         for key, quantity in tally.items():
             self._told[key] = self._told.get(key, 0) + quantity
 
+    def forget(self) -> None:
+        """Begin anew with books that are empty, as those of a forked child are."""
+        self._told = {}
+
     def _lost(self) -> Tally:
         lost: Tally = {}
         for books in self._books:

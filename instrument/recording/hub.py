@@ -58,8 +58,9 @@ NOOP_SINK = NoopSink()
 class Hub:
     """The meeting point of one configuration: its client, its options, its books, and the scope of this context."""
 
+    client: Sink = NOOP_SINK
+
     def __init__(self) -> None:
-        self.client: Sink = NOOP_SINK
         self.options = Options()
         self.books = Books()
         self.open_spans = OpenSpans(self.books)
@@ -121,6 +122,17 @@ class Hub:
         running[key] = ref(segment, abandoned)
         books.count("transactions", "started")
         books.count("transactions", "open")
+
+    def give_up_open(self) -> None:
+        """Count what is still open as lost: nobody will take it any more."""
+        while self._running:
+            _, reference = self._running.popitem()
+            segment = reference()
+            if segment is not None:
+                segment.books.move("transactions", "open", "dropped:unfinished")
+                segment.books.count("spans", "started", len(segment.spans) + 1)
+                segment.books.count("spans", "dropped:unfinished", len(segment.spans) + 1)
+        self.open_spans.give_up()
 
     def unsampled(self) -> None:
         """A transaction was started that is not recorded."""

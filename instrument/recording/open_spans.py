@@ -46,6 +46,14 @@ class OpenSpans:
         if not self._names[name]:
             del self._names[name]
 
+    def give_up(self) -> None:
+        """Count what is open as lost."""
+        lost = sum(self._names.values())
+        self._open.clear()
+        self._names.clear()
+        self._books.count("spans", "open", -lost)
+        self._books.count("spans", "dropped:unfinished", lost)
+
     def names(self) -> dict[str, int]:
         """How many are open, by "op: description"."""
         return dict(self._names)

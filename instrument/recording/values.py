@@ -73,7 +73,7 @@ def text(value: Any) -> str:
     """`value` as text of at most 8 KB, for tags, ops and descriptions. Text passes unchanged. Never raises."""
     kind = type(value)
     if kind is str and len(value) <= STRING_BYTES and value.isascii():
-        return value  # type: ignore[no-any-return]  # `kind is str` says so
+        return value  # type: ignore[no-any-return]  # its kind is str
     if kind is bytes:
         value = value[: STRING_BYTES + 1].decode("utf-8", "backslashreplace")
     shown = Walk(nodes=ITEMS, room=STRING_BYTES).plain(value)

@@ -25,7 +25,7 @@ SLACK: Final = 0.01
 """How far below the bound to go."""
 
 ERROR_SHARE: Final = 0.5
-"""How much of the file errors may take up once the traces around them have gone."""
+"""How much of the file errors may take up before they go first."""
 
 
 class Schedule:
@@ -37,13 +37,13 @@ class Schedule:
     def keep(self, connection: sqlite3.Connection, max_bytes: int, max_age: float) -> None:
         """Remove what is beyond the bounds. Cheap when nothing is."""
         if _clock.seconds() >= self._next_look:
-            self._next_look = _clock.seconds() + AGE_INTERVAL
-            expire(connection, _clock.wall() / 1e9 - max_age)
+            if not expire(connection, _clock.wall() / 1e9 - max_age):
+                self._next_look = _clock.seconds() + AGE_INTERVAL
         shrink(connection, max_bytes)
 
 
-def expire(connection: sqlite3.Connection, before: float) -> None:
-    """Remove the traces that ended, and the errors that happened, before that moment (Unix seconds)."""
+def expire(connection: sqlite3.Connection, before: float) -> bool:
+    """Remove traces that ended before that moment (Unix seconds), errors and all; whether there may be more of them."""
     old = connection.execute(
         "SELECT id FROM traces WHERE start < ? AND finish < ? ORDER BY start LIMIT ?", (before, before, PIECE * STEPS)
     ).fetchall()
@@ -53,6 +53,7 @@ def expire(connection: sqlite3.Connection, before: float) -> None:
         connection.executemany("DELETE FROM errors WHERE trace = ?", old)
         connection.executemany("DELETE FROM traces WHERE id = ?", old)
         connection.execute("COMMIT")
+    return len(old) == PIECE * STEPS
 
 
 def shrink(connection: sqlite3.Connection, max_bytes: int) -> None:
@@ -63,8 +64,9 @@ def shrink(connection: sqlite3.Connection, max_bytes: int) -> None:
         for _ in range(STEPS):
             if _used(connection) <= target:
                 break
-            if not _remove_oldest_traces(connection) and not _remove_oldest_errors(connection, max_bytes):
-                break
+            crowded = _bytes_of_errors(connection) > max_bytes * ERROR_SHARE
+            if crowded or not _remove_oldest_traces(connection):
+                _remove_oldest_errors(connection)
         connection.execute("COMMIT")
     if _size(connection) > max_bytes:
         _give_back(connection, max_bytes)
@@ -79,26 +81,33 @@ def _remove_oldest_traces(connection: sqlite3.Connection) -> bool:
         return False
     bound = min(oldest[-1][0], newest - 1)
     connection.execute("DELETE FROM transactions WHERE trace <= ?", (bound,))
-    connection.execute("DELETE FROM traces WHERE id <= ? AND id NOT IN (SELECT trace FROM errors)", (bound,))
-    return True
-
-
-def _remove_oldest_errors(connection: sqlite3.Connection, max_bytes: int) -> bool:
-    """Remove a piece when errors take up more than their share; whether they did."""
-    (held,) = connection.execute("SELECT coalesce(sum(length(event)), 0) FROM errors").fetchone()
-    if held <= max_bytes * ERROR_SHARE:
-        return False
-    connection.execute("DELETE FROM errors WHERE id IN (SELECT id FROM errors ORDER BY id LIMIT ?)", (PIECE,))
     connection.execute(
-        "DELETE FROM traces WHERE id NOT IN (SELECT trace FROM errors) AND id NOT IN (SELECT trace FROM transactions)"
+        "DELETE FROM traces WHERE id BETWEEN ? AND ? AND NOT EXISTS (SELECT 1 FROM errors WHERE trace = traces.id)",
+        (oldest[0][0], bound),
     )
     return True
+
+
+def _remove_oldest_errors(connection: sqlite3.Connection) -> None:
+    """Remove a piece, and the traces that are nothing without it."""
+    oldest = connection.execute("SELECT id, trace FROM errors ORDER BY id LIMIT ?", (PIECE,)).fetchall()
+    connection.executemany("DELETE FROM errors WHERE id = ?", [(number,) for number, _ in oldest])
+    connection.executemany(
+        "DELETE FROM traces WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM errors WHERE trace = ?1)"
+        " AND NOT EXISTS (SELECT 1 FROM transactions WHERE trace = ?1)",
+        [(trace,) for _, trace in oldest],
+    )
+
+
+def _bytes_of_errors(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT coalesce(sum(size), 0) FROM errors").fetchone()[0])
 
 
 def _give_back(connection: sqlite3.Connection, max_bytes: int) -> None:
     """Return free pages to the system. They are reused, so this happens only after the bound was lowered."""
     spare = (_size(connection) - max_bytes) // _page_size(connection) + 1
-    connection.execute(f"PRAGMA incremental_vacuum({int(spare)})").fetchall()
+    # `execute` would take one step, which is one page.
+    connection.executescript(f"PRAGMA incremental_vacuum({spare})")
 
 
 def _page_size(connection: sqlite3.Connection) -> int:

@@ -6,7 +6,7 @@ import attrs
 from msgspec import DecodeError, ValidationError
 
 from .events import EventFields, read_event, read_outlines, seconds
-from .schema import KEY_LENGTH
+from .schema import KEY_LENGTH, PAGE_SIZE
 
 __all__ = ["ErrorRow", "TransactionRow", "read_row"]
 
@@ -81,7 +81,9 @@ def _error(fields: EventFields, payload: bytes) -> ErrorRow:
     trace = fields.contexts.trace
     trace_id, span_id = (trace.trace_id, trace.span_id) if trace else (fields.event_id, None)
     time = seconds(fields.timestamp)
-    values = (fields.event_id, span_id, time, fields.level, _title(fields), payload.decode())
+    # What does not fit on a page has pages of its own, the last one half empty.
+    size = len(payload) + (PAGE_SIZE // 2 if len(payload) > PAGE_SIZE // 2 else 0)
+    values = (fields.event_id, span_id, time, fields.level, _title(fields), size, payload.decode())
     return ErrorRow(trace_id, _key(trace_id), (time, time, 0.0), frozenset(), values)
 
 

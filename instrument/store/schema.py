@@ -13,7 +13,7 @@ from typing import Final
 
 from .failures import StoreFailed
 
-__all__ = ["FILE_NAME", "KEY_LENGTH", "VERSION", "check_readable", "migrate"]
+__all__ = ["FILE_NAME", "KEY_LENGTH", "PAGE_SIZE", "VERSION", "check_readable", "migrate"]
 
 FILE_NAME: Final = "traces.db"
 """The name of the file in the folder that all programs of a user share."""
@@ -68,9 +68,10 @@ CREATE TABLE errors (
     time REAL NOT NULL,
     level TEXT,
     title TEXT NOT NULL,
+    size INTEGER NOT NULL, -- bytes that it takes up in the file, nearly
     event TEXT NOT NULL -- as it came
 );
-CREATE INDEX errors_by_trace ON errors (trace);
+CREATE INDEX errors_by_trace ON errors (trace, size);
 
 CREATE VIEW spans AS -- for whoever asks with SQL; the root spans are the transactions
 SELECT

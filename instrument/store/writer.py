@@ -31,7 +31,8 @@ INSERT_TRANSACTION: Final = (
     " spans, process, pid, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 INSERT_ERROR: Final = (
-    "INSERT OR IGNORE INTO errors (trace, event_id, span_id, time, level, title, event) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT OR IGNORE INTO errors (trace, event_id, span_id, time, level, title, size, event)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 _abandoned: list[sqlite3.Connection] = []

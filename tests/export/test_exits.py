@@ -1,4 +1,4 @@
-"""All the ways in which a program can end: what it finished is delivered, if need be by the next one, and it ends soon."""
+"""All the ways in which a program can end: what it finished is delivered, maybe by the next one, and it ends soon."""
 
 import socket
 import sys
@@ -114,6 +114,12 @@ def test_an_unreachable_server_is_one_line_on_stderr(tmp_path):
     assert f"127.0.0.1:{port}" in line
     assert "refused" in line.lower()
     assert KEY not in line
+
+
+def test_even_a_program_that_ends_at_once_says_that_nobody_listens(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    assert len(run_program("record(0, 1)", dsn(port), tmp_path).stderr.splitlines()) == 1
 
 
 def test_a_slow_server_is_given_up_at_the_end_within_the_budget(tmp_path):

@@ -11,8 +11,9 @@ import pytest
 from instrument import _clock, _guard
 from instrument.export import Sender
 from instrument.transport import MemoryTransport
+from instrument.wire import read_envelope
 from tests.export.worlds import DOWN, World, run_program
-from tests.transport.servers import Server, until
+from tests.transport.servers import OK, Server, until
 
 LIMIT = 20.0
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -292,9 +293,61 @@ def test_four_children_send_their_own_and_nobody_elses(tmp_path):
     assert names == sorted(map(str, expected))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+def test_a_fork_during_the_very_first_request_leaves_a_child_that_delivers(tmp_path):
+    with Server() as server:
+        first = threading.Event()
+
+        def answer(request, connection):
+            if not first.is_set():
+                first.set()
+                server.ended.wait(0.5)
+            return OK
+
+        server.answer = answer
+        run_program(
+            """
+            record(0, 1)
+            while exporter._shipping._sender.delivery.sending_since is None:
+                sleep(0.001)
+            children = []
+            for child in range(1, 5):
+                pid = os.fork()
+                if not pid:
+                    record(10 * child, 10 * child + 5)
+                    os._exit(0 if exporter.flush(10) else 1)
+                children.append(pid)
+            assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 4
+            assert exporter.flush(10)
+            """,
+            f"http://key@localhost:{server.port}/7",
+            tmp_path,
+        )
+        names = sorted(name_of(request) for request in server.received)
+    assert names == sorted(["0", *(str(10 * child + number) for child in range(1, 5) for number in range(5))])
+
+
+@pytest.mark.parametrize("destination", ["Sentry", "Local"])
+def test_the_thread_imports_nothing_as_a_fork_would_copy_the_import_lock(destination, tmp_path):
+    with Server() as server:
+        run_program(
+            f"""
+            from instrument.exporters import Local
+            other = {{"Sentry": exporter, "Local": Local(spool + "/t.db")}}["{destination}"]
+            other.connect(Options.read(spool_dir=spool + "/other"))
+            before = set(sys.modules)
+            other.export(transaction())
+            other.export(error())
+            other.books.count("errors", "unsampled")
+            assert other.flush(10)
+            assert set(sys.modules) == before, set(sys.modules) - before
+            """,
+            f"http://key@localhost:{server.port}/7",
+            tmp_path,
+        )
+
+
 def name_of(request):
     """The transaction's name in an envelope."""
-    from instrument.wire import read_envelope
-
     (item,) = read_envelope(request.body).items
     return item.json()["transaction"]

@@ -68,6 +68,14 @@ def test_reading_moves_nothing_done_does(source):
     assert source.read("transaction", 10, LOTS) == []
 
 
+def test_what_comes_after_all_was_read_is_read_next(source):
+    for name in "abc":
+        source.append(tx(name))
+        assert names(source.read("transaction", 10, LOTS)) == [name]
+        source.done("transaction", 1)
+        assert source.read("transaction", 10, LOTS) == []
+
+
 def test_kinds_do_not_wait_for_each_other(source):
     source.append(tx("a"))
     source.append(error("e"))
@@ -162,6 +170,21 @@ def test_segments_go_as_soon_as_all_of_them_is_finished(root, books):
     assert record.payload[:4] == b"0039"
     assert len([name for name in files(root) if name.endswith(".log")]) == 1
     assert books.stats().transactions.dropped == {}
+
+
+def test_files_that_are_full_do_not_stay_open(root, books):
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("needs a /proc")
+    spool = FileSpool(root, "d", max_bytes=16 * 5_000, books=books)
+    spool.append(tx("a"))
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(60):
+        spool.append(tx(bytes(2000)))
+    assert len(os.listdir("/proc/self/fd")) == before
+    while records := spool.read("transaction", 5, LOTS):
+        spool.done("transaction", len(records))
+    spool.close()
+    assert len(os.listdir("/proc/self/fd")) < before
 
 
 def test_one_read_can_go_over_several_segments(root, books):

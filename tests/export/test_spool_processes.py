@@ -13,7 +13,7 @@ import pytest
 import instrument
 from instrument._books import Books
 from instrument.export.record import Record
-from instrument.export.spool import FileSpool
+from instrument.export.spool import FileSpool, MemorySpool
 
 LOTS = 1 << 20
 PACKAGE = str(Path(instrument.__file__).parent.parent)
@@ -282,6 +282,18 @@ os._exit(0)
 
         in_child(child)
         assert names(spool.read("transaction", 10, LOTS)) == ["parent"]
+
+    def test_a_memory_spool_begins_empty_in_a_child(self):
+        memory = MemorySpool(books=Books())
+        memory.append(tx("parent"))
+
+        def child():
+            assert memory.read("transaction", 10, LOTS) == []
+            memory.append(tx("child"))
+            assert names(memory.read("transaction", 10, LOTS)) == ["child"]
+
+        in_child(child)
+        assert names(memory.read("transaction", 10, LOTS)) == ["parent"]
 
     def test_a_child_lets_go_of_what_its_parent_adopted(self, root, spool):
         in_child(lambda: spool.append(tx("dead")))

@@ -341,6 +341,7 @@ def test_a_walk_has_a_budget_that_several_values_share():
     walk = Walk(nodes=10)
     assert walk.plain([1, 2, 3]) == [1, 2, 3]
     assert walk.plain(list(range(20))) == [0, 1, 2, 3, 4, "... 15 more"]
+    assert Walk(nodes=4).plain({str(key): key for key in range(20)}) == {"0": 0, "1": 1, "2": 2, "...": "17 more"}
 
 
 def test_values_are_taken_at_the_recursion_limit():

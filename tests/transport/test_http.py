@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from instrument.transport import HttpTransport
-from tests.transport.servers import OK, Server, never, reset, status, trickle
+from tests.transport.servers import CERTIFICATE, OK, Server, never, reset, status, trickle
 
 KEY = "0123456789abcdef"
 HEADERS = {"X-Sentry-Auth": f"Sentry sentry_key={KEY}", "User-Agent": "instrument.python/1", "Content-Type": "text/x"}
@@ -259,21 +259,70 @@ def test_what_the_environment_says_of_proxies_and_passwords_is_not_read_here(ser
     assert "authorization" not in server.received[0].headers
 
 
-def test_a_server_whose_certificate_nobody_vouches_for_gets_nothing(make):
-    received = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+@pytest.fixture
+def secure_server():
+    with Server(secure=True) as server:
+        yield server
 
-        def serve():
-            connection, _ = listener.accept()
-            with connection:
-                received.append(connection.recv(65536))
 
-        thread = threading.Thread(target=serve)
-        thread.start()
-        answer = make(f"https://127.0.0.1:{listener.getsockname()[1]}/").send(b"secret")
-        thread.join(LIMIT)
+def test_tls_with_a_certificate_that_the_option_names(secure_server, make):
+    transport = make(f"https://localhost:{secure_server.port}/", ca_file=str(CERTIFICATE))
+    assert [transport.send(b"x").outcome for _ in range(2)] == ["accepted"] * 2
+    assert len(secure_server.received) == 2
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_gets_nothing(secure_server, make):
+    answer = make(f"https://localhost:{secure_server.port}/").send(b"x")
     assert answer.outcome == "unreachable"
-    assert b"secret" not in received[0]
+    assert "certificate" in answer.detail.lower()
+    assert secure_server.received == []
+
+
+def test_a_server_with_the_certificate_of_another_name_gets_nothing(secure_server, make):
+    assert (
+        make(f"https://127.0.0.1:{secure_server.port}/", ca_file=str(CERTIFICATE)).send(b"x").outcome == "unreachable"
+    )
+    assert secure_server.received == []
+
+
+def test_a_server_that_speaks_no_tls_gets_nothing(server, make):
+    assert make(f"https://localhost:{server.port}/", ca_file=str(CERTIFICATE)).send(b"x").outcome == "unreachable"
+    assert KEY not in repr(server.received)
+
+
+def test_a_file_of_certificates_that_does_not_exist_is_said_and_not_ignored(secure_server, make, tmp_path):
+    answer = make(f"https://localhost:{secure_server.port}/", ca_file=str(tmp_path / "missing")).send(b"x")
+    assert answer.outcome == "unreachable"
+    assert secure_server.received == []
+
+
+def test_a_hanging_tls_connection_is_broken_off_too(secure_server, make):
+    transport = make(f"https://localhost:{secure_server.port}/", ca_file=str(CERTIFICATE), total_seconds=LIMIT * 2)
+    secure_server.answer = never(secure_server.ended)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(transport.send(b"x")))
+    thread.start()
+    secure_server.wait_for(1)
+    transport.close()
+    thread.join(LIMIT)
+    assert [answer.outcome for answer in answers] == ["unreachable"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_end_the_parents_tls_session(secure_server, make):
+    transport = make(f"https://localhost:{secure_server.port}/", ca_file=str(CERTIFICATE))
+    transport.send(b"parent")
+    child = os.fork()
+    if not child:
+        outcome = "died"
+        try:
+            outcome = transport.send(b"child").outcome
+            transport.close()
+        finally:
+            os._exit(0 if outcome == "accepted" else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert transport.send(b"parent again").outcome == "accepted"
+    assert secure_server.connections == 2
 
 
 def test_no_detail_holds_a_header(make):

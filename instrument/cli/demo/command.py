@@ -1,4 +1,4 @@
-"""The command `instrument demo`: runs the indexer here and the service beside it, then reports."""
+"""The command `instrument demo`: runs the indexer here and the service beside it, and reports."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
-import attrs
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import instrument
-from instrument.exporters import Local
 
-from ...options import state_folder
-from ...store import FILE_NAME
 from ..screen import Screen, add_screen_arguments
-from .indexer import Indexer, Job
+from .indexer import Indexer
 from .library import choose
-from .report import command, summary, table, waterfall, worth_seeing
+from .report import destination, report
 from .second_process import ServiceFailed, indexing_service
 
 __all__ = ["add_arguments", "run"]
@@ -41,8 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     screen = Screen.of(arguments)
     batches = choose(arguments.files)
     total = sum(len(batch.paths) for batch in batches)
-    print(f"Indexing {total} source files of Python's standard library: one process reads, another keeps the words.")
-    print(f"Traces go to {_destination(client)}.\n", flush=True)
+    print(f"Indexing {total} files of Python's standard library with two processes.")
+    print(f"Their traces go to {destination(client)}.\n", flush=True)
     try:
         with indexing_service() as service:
             with _progress(total, screen) as advance:
@@ -52,20 +48,21 @@ def run(arguments: argparse.Namespace) -> int:
     except ServiceFailed as error:
         print(f"instrument: {error}", file=sys.stderr)
         return 1
-    _report(client, screen, jobs, told)
+    print(report(client, screen, jobs, told))
     return 0
 
 
-def _report(client: instrument.Client, screen: Screen, jobs: list[Job], told: dict[str, Any]) -> None:
-    seen = worth_seeing(jobs)
-    is_local = isinstance(client.exporter, Local)
-    if is_local and seen is not None:
-        store = client.options.store_path or state_folder() / FILE_NAME
-        print(waterfall(store, seen.trace_id, screen))
-    print(summary(sum(job.indexed for job in jobs), sum(job.failed for job in jobs), told["words"]), end="\n\n")
-    print(table({"indexer": attrs.asdict(instrument.stats()), "service": told["stats"]}), end="\n\n")
-    if is_local and seen is not None:
-        print(f"Next: {command()} show {seen.trace_id[:8]}    this trace again")
-        print(f"      {command()} list             all traces, newest first")
-    elif seen is not None:
-        print(f"Look there for the trace {seen.trace_id}, in which a file failed.")
+@contextmanager
+def _progress(total: int, screen: Screen) -> Iterator[Callable[[], None]]:
+    """A bar where somebody watches; gives a function that moves it on by one."""
+    console = Console(stderr=True, no_color=not screen.color)
+    columns = (TextColumn("Indexing"), BarColumn(bar_width=None), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 3 <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 3 to 100000")
+    return int(text)

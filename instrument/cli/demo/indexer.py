@@ -32,7 +32,7 @@ class Job:
     """A batch that is done: the trace of the work, and how many of its files were indexed or failed."""
 
     trace_id: str
-    recorded: bool
+    is_recorded: bool
     indexed: int
     failed: int
 

@@ -7,75 +7,109 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from ...store import Reader, StoreError
+import attrs
+
+import instrument
+from instrument.exporters import Local
+
+from ...options import state_folder
+from ...store import FILE_NAME, Reader, StoreError
 from ..screen import Screen
 from ..waterfall import render_trace
 from ..wording import quantity
 from .indexer import Job
 
-__all__ = ["command", "table", "waterfall", "worth_seeing"]
+__all__ = ["destination", "report"]
 
-CATEGORIES = ("transactions", "spans", "errors")
+CATEGORIES: Final = ("transactions", "spans", "errors")
 
 
-def worth_seeing(jobs: Sequence[Job]) -> Job | None:
-    """The job whose trace shows most: one in which both went well, indexing and failing, if there is one."""
-    recorded = [job for job in jobs if job.recorded]
+def destination(client: instrument.Client) -> str:
+    """Where traces go."""
+    dsn = client.options.dsn
+    if isinstance(client.exporter, Local):
+        return str(_store(client))
+    # A DSN without its key: this line may end up in somebody's log.
+    return f"{dsn.scheme}://{dsn.netloc}, project {dsn.project_id}" if dsn else repr(client.exporter)
+
+
+def report(client: instrument.Client, screen: Screen, jobs: Sequence[Job], told: Mapping[str, Any]) -> str:
+    """All of it. `told` is what the service said: how many "words" it knows, and its "stats"."""
+    seen = _worth_seeing(jobs)
+    is_local = isinstance(client.exporter, Local)
+    parts = [
+        _work(jobs, told["words"]),
+        _books({"indexer": attrs.asdict(instrument.stats()), "service": told["stats"]}),
+    ]
+    if seen is not None and is_local:
+        parts = [_waterfall(_store(client), seen.trace_id, screen), *parts, _next(seen.trace_id)]
+    elif seen is not None:
+        parts.append(f"See it there: trace {seen.trace_id} spans both processes.")
+    return "\n\n".join(parts)
+
+
+def _worth_seeing(jobs: Sequence[Job]) -> Job | None:
+    """The job whose trace shows most: some files of it were indexed and one failed."""
+    recorded = [job for job in jobs if job.is_recorded]
     return max(recorded, key=lambda job: (job.indexed > 0) + (job.failed > 0), default=None)
 
 
-def waterfall(store: Path, trace_id: str, screen: Screen) -> str:
-    """The trace as it came to lie in the local store."""
+def _store(client: instrument.Client) -> Path:
+    return client.options.store_path or state_folder() / FILE_NAME
+
+
+def _waterfall(store: Path, trace_id: str, screen: Screen) -> str:
     try:
         with Reader(store) as reader:
             trace = reader.trace(trace_id)
     except StoreError as error:
-        return f"The trace cannot be shown: {error}\n"
+        return f"The trace cannot be shown: {error}"
     if trace is None:
-        return f"The trace has not arrived in {store}.\n"
-    return render_trace(trace, screen.width, screen.color, ascii_only=screen.ascii_only)
+        return f"The trace {trace_id} has not arrived in {store}."
+    return render_trace(trace, screen.width, screen.color, ascii_only=screen.ascii_only).rstrip("\n")
 
 
-def table(processes: Mapping[str, Mapping[str, Any]]) -> str:
-    """How many of each kind were recorded by each process, and what of it was delivered."""
-    columns = "".join(f"{category:>14}" for category in CATEGORIES)
-    lines = [f"{'recorded by':<16}{columns}"]
+def _work(jobs: Sequence[Job], words: int) -> str:
+    files, failed = sum(job.indexed for job in jobs), sum(job.failed for job in jobs)
+    return f"Indexed {quantity(files, 'file')}, {words:,} different words. {quantity(failed, 'file')} failed."
+
+
+def _books(processes: Mapping[str, Mapping[str, Any]]) -> str:
+    """How much of each kind every process recorded, and what became of it."""
+    lines = [f"{'recorded by':<14}" + "".join(f"{category:>14}" for category in CATEGORIES)]
     for process, stats in processes.items():
         numbers = "".join(f"{stats[category]['started']:>14,}" for category in CATEGORIES)
-        lines.append(f"  the {process:<10}{numbers}   {_fate(stats)}")
+        lines.append(f"the {process:<10}{numbers}   {_fate(stats)}")
     return "\n".join(lines)
 
 
 def _fate(stats: Mapping[str, Any]) -> str:
-    """What became of it, in a few words."""
     counts = [stats[category] for category in CATEGORIES]
     if all(count["delivered"] == count["started"] for count in counts):
         return "all delivered"
-    delivered = sum(count["delivered"] for count in counts[1:])
-    waiting = sum(count["spooled"] for count in counts[1:])
-    fate = f"{delivered:,} delivered"
-    return fate + (f", {waiting:,} wait on disk" if waiting else "")
+    # A transaction is one of the spans, so it is not counted again.
+    outcomes = {name: sum(count[name] for count in counts[1:]) for name in ("delivered", "spooled", "unsampled")}
+    words = {"delivered": "delivered", "spooled": "waiting on disk", "unsampled": "not sampled"}
+    return ", ".join(f"{outcomes[name]:,} {words[name]}" for name in words if outcomes[name]) or "nothing delivered"
 
 
-def command() -> str:
-    """How the user types `instrument`: by its name if the shell finds it, else by its path."""
+def _next(trace_id: str) -> str:
+    called = _command()
+    return f"Next:\n  {called} show {trace_id[:8]}    this trace again\n  {called} list             all traces, newest first"
+
+
+def _command() -> str:
+    """What to type for `instrument`: its name if the shell finds this one by it, else its path."""
     called = Path(sys.argv[0])
-    if called.name == "__main__.py":
-        python = Path(sys.executable)
-        return f"{_typed(python)} -m instrument"
-    return _typed(called)
+    return f"{_typed(Path(sys.executable))} -m instrument" if called.name == "__main__.py" else _typed(called)
 
 
 def _typed(program: Path) -> str:
+    path = os.path.abspath(program)
     found = shutil.which(program.name)
-    if found and os.path.samefile(found, program):
+    if found and os.path.abspath(found) == path:
         return program.name
-    relative = os.path.relpath(program)
-    return relative if not relative.startswith(os.pardir) else str(program.absolute())
-
-
-def summary(files: int, failed: int, words: int) -> str:
-    """What the program did, apart from being watched."""
-    return f"Indexed {quantity(files, 'file')} with {words:,} different words; {quantity(failed, 'file')} failed."
+    relative = os.path.relpath(path)
+    return path if relative.startswith(os.pardir) else relative

@@ -1,0 +1,202 @@
+"""Which patches there are, which of them are on, and why the others are not."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from .. import _guard
+from ..errors import BadOption
+from .patch import LibraryPatch, Patch
+
+__all__ = ["PatchState", "apply", "listing", "remove", "select", "settle"]
+
+KNOWN: Final[Mapping[str, tuple[str, str]]] = {
+    "http.client": ("http_client", "HttpClient"),
+}
+"""Name of the patched library -> our module and its class. All of them are on by default."""
+
+WAITING: Final = "waits for its library to be imported"
+
+
+@attrs.frozen
+class PatchState:
+    """One patch as it stands: what `patches()` lists."""
+
+    name: str
+    target: str
+    """The module it is put onto."""
+    version: str | None
+    """The library's, when it is imported and tells."""
+    state: str
+    """"on", "off", or "waiting" for the library to be imported."""
+    why: str
+    """Why it is not on."""
+    calls: int
+    faults: int
+
+
+class _Entry:
+    """One patch of this process."""
+
+    def __init__(self, name: str, patch: Any, *, is_configured: bool) -> None:
+        self.name = name
+        self.patch = patch
+        self.is_configured = is_configured
+        self.target: str = getattr(patch, "name", "") or name
+        self.wanted = ""
+        """By whom: "init", "patch", or nobody."""
+        self.is_on = False
+        self.why = "not asked for"
+
+    def put_on(self) -> None:
+        """Now, or when its library is imported; a stranger's patch waits for nothing."""
+        if self.is_on:
+            return
+        self.why = ""
+        if isinstance(self.patch, LibraryPatch) and self.target not in sys.modules:
+            self.why = WAITING
+            _await(self.target)
+        else:
+            self.is_on = bool(_guard.guarded(f"patch {self.name}", False, self._install))
+            self.why = self.why or ("" if self.is_on else "it failed")
+
+    def take_off(self, why: str) -> None:
+        self.wanted = ""
+        self.why = why
+        if self.is_on:
+            self.is_on = False
+            _guard.guarded(f"patch {self.name}", None, self.patch.uninstall)
+
+    def _install(self) -> bool:
+        try:
+            self.patch.install()
+        except (ValueError, ImportError) as error:
+            self.why = str(error)
+            return False
+        return True
+
+    def tell(self) -> PatchState:
+        why = getattr(self.patch, "why_off", "") or self.why
+        return PatchState(
+            name=self.name,
+            target=self.target,
+            version=_version(self.target, getattr(self.patch, "distribution", None)),
+            state="waiting" if why == WAITING else "off" if why else "on",
+            why=why,
+            calls=getattr(self.patch, "calls", 0),
+            faults=getattr(self.patch, "faults", 0),
+        )
+
+
+_entries: dict[str, _Entry] = {}
+_awaited: set[str] = set()
+
+
+def select(given: Iterable[Any], *, defaults: bool) -> dict[str, Any]:
+    """The patches that `init` was told to apply, by name; `None` for one as it comes. Raises `BadOption`."""
+    chosen: dict[str, Any] = dict.fromkeys(KNOWN) if defaults else {}
+    for one in given:
+        if not isinstance(one, str):
+            chosen[getattr(one, "name", "") or type(one).__name__] = one
+        elif one in KNOWN:
+            chosen[one] = None
+        else:
+            raise BadOption(f"integrations={one!r} cannot be used: there are patches for {', '.join(sorted(KNOWN))}")
+    return chosen
+
+
+def settle(chosen: Mapping[str, Any]) -> None:
+    """Apply these patches, and take off those that a former `init` applied and this one does not want."""
+    for name, entry in list(_entries.items()):
+        if entry.wanted == "init" and name not in chosen:
+            entry.take_off("not asked for by the last init")
+    for name, patch in chosen.items():
+        _put_on(name, patch, "init")
+
+
+def apply(names: Iterable[str]) -> None:
+    """Apply patches by name, at once or when their library is imported. Raises `ValueError` for an unknown name."""
+    for name in _checked(names):
+        _put_on(name, None, "patch")
+
+
+def remove(names: Iterable[str]) -> None:
+    """Take patches off by name; the libraries are as they were. Raises `ValueError` for an unknown name."""
+    for name in _checked(names):
+        if name in _entries:
+            _entries[name].take_off("taken off by unpatch")
+
+
+def listing() -> list[PatchState]:
+    """Every patch there is, by name."""
+    for name in KNOWN:
+        if name not in _entries:
+            _guard.guarded(f"patch {name}", None, _entry, name, None)
+    return [_entries[name].tell() for name in sorted(_entries)]
+
+
+def _checked(names: Iterable[str]) -> list[str]:
+    wanted = list(names) or list(KNOWN)
+    for name in wanted:
+        if name not in KNOWN and name not in _entries:
+            raise ValueError(f"there is no patch {name!r}; there are {', '.join(sorted(KNOWN))}")
+    return wanted
+
+
+def _put_on(name: str, patch: Patch | None, by: str) -> None:
+    entry = _guard.guarded(f"patch {name}", None, _entry, name, patch, keep=by == "patch")
+    if entry is not None:
+        entry.wanted = by
+        entry.put_on()
+
+
+def _entry(name: str, patch: Patch | None, *, keep: bool = True) -> _Entry:
+    """The entry of a name; a patch that is configured otherwise than the one that stands there takes its place."""
+    entry = _entries.get(name)
+    if entry is not None:
+        if patch is entry.patch or (patch is None and (keep or not entry.is_configured)):
+            return entry
+        entry.take_off("replaced")
+    made = patch if patch is not None else _made(name)
+    entry = _entries[name] = _Entry(name, made, is_configured=patch is not None)
+    return entry
+
+
+def _made(name: str) -> Any:
+    module, kind = KNOWN[name]
+    return getattr(importlib.import_module(f".{module}", __package__), kind)()
+
+
+def _await(module: str) -> None:
+    """Put on what waits for `module` once that has been imported. The import itself is never disturbed."""
+    if module in _awaited:
+        return
+    _awaited.add(module)
+    import wrapt
+
+    wrapt.register_post_import_hook(lambda _: _guard.guarded(f"import of {module}", None, _imported, module), module)
+
+
+def _imported(module: str) -> None:
+    _awaited.discard(module)
+    for entry in list(_entries.values()):
+        if entry.target == module and entry.wanted:
+            entry.put_on()
+
+
+def _version(module: str, distribution: str | None) -> str | None:
+    if distribution is None:
+        return sys.version.split()[0]
+    if module not in sys.modules:
+        return None
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
