@@ -1,8 +1,8 @@
 """Code that asks for the running transaction, and finds one or none.
 
 What arrives: one transaction, op `http.server`, name `POST /avatars`, with two children: `middleware`, in which the
-function was called, and beside it `encode` / `parse avatar images`, the child of the transaction that the function made.
-Its first call, outside any transaction, leaves nothing.
+function was called, and beside it `encode` / `parse avatar images`, which the function made a child of the transaction
+itself. Its first call, outside any transaction, leaves nothing.
 """
 
 import instrument

@@ -54,7 +54,7 @@ class Stats:
 
 
 class Books:
-    """Counts by category ("transactions", "spans", "errors") and outcome, kept as a list of entries and summed on demand.
+    """Counts by category ("transactions", "spans", "errors") and outcome: a list of entries, summed on demand.
 
     An outcome is "started", one of the balance's terms, or "dropped:<reason>".
     """

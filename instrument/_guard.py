@@ -1,7 +1,7 @@
 """The one guard: where foreign code calls us, and where we call foreign code.
 
 What goes wrong in here stays in here. Each kind of fault is said once a minute on the logger `instrument`, never with a
-payload; `KeyboardInterrupt`, `SystemExit` and their like pass. Under our own tests `strict` is on and nothing is hidden.
+payload; `KeyboardInterrupt`, `SystemExit` and their like pass. Our own tests turn `strict` on, and nothing is hidden.
 """
 
 from __future__ import annotations

@@ -149,9 +149,9 @@ def configure_scope(callback: None = None) -> _ScopeInPlace: ...
 def configure_scope(callback: Callable[[Scope], Any] | None = None) -> _ScopeInPlace | None:
     """Change the current scope for good: by a callback, or in a `with` block.
 
-        >>> configure_scope(lambda scope: scope.set_tag("region", "north"))
-        >>> with configure_scope() as scope:
-        ...     scope.set_user({"id": 7})
+    >>> configure_scope(lambda scope: scope.set_tag("region", "north"))
+    >>> with configure_scope() as scope:
+    ...     scope.set_user({"id": 7})
     """
     if callback is None:
         return _ScopeInPlace()
@@ -162,8 +162,8 @@ def configure_scope(callback: Callable[[Scope], Any] | None = None) -> _ScopeInP
 def push_scope() -> ScopeBlock:
     """A copy of the scope for a block. What is set in the block is gone after it.
 
-        >>> with push_scope() as scope:
-        ...     scope.set_tag("attempt", 2)
+    >>> with push_scope() as scope:
+    ...     scope.set_tag("attempt", 2)
     """
     return HUB.push_scope()
 
@@ -176,8 +176,8 @@ def isolated_scope() -> ScopeBlock:
 def suppress() -> SuppressBlock:
     """Nothing inside the block is recorded, no patch acts, no header is sent along.
 
-        >>> with suppress():
-        ...     pass
+    >>> with suppress():
+    ...     pass
     """
     return SuppressBlock()
 
@@ -209,7 +209,7 @@ def capture_event(event: Mapping[str, Any]) -> str | None:
 def add_breadcrumb(crumb: Mapping[str, Any] | None = None, **fields: Any) -> None:
     """Note something that may explain a later error: a mapping, fields, or both.
 
-        >>> add_breadcrumb(category="cart", message="added a lamp", level="info", data={"price": 30})
+    >>> add_breadcrumb(category="cart", message="added a lamp", level="info", data={"price": 30})
     """
     _guard.guarded("breadcrumb", None, HUB.scope.add_breadcrumb, crumb, **fields)
 
@@ -260,8 +260,8 @@ def flush(timeout: float | None = None) -> bool:
 def stats() -> Stats:
     """The books: how many transactions, spans and errors were started, and what became of each.
 
-        >>> stats().balanced
-        True
+    >>> stats().balanced
+    True
     """
     return HUB.stats()
 

@@ -27,8 +27,8 @@ def init(dsn: str | Dsn | None = None, **options: Any) -> Client:
 
         >>> client = init(release="shop@1.4.0", environment="staging")
 
-    Raises `BadDsn` or `BadOption` for a value that cannot be used and `UnknownOption` for a name that does not exist; the
-    former client then stays at work.
+    Raises `BadDsn` or `BadOption` for a value that cannot be used and `UnknownOption` for a name that does not exist.
+    The former client then stays at work.
     """
     # Imported here: a program that never calls `init` has no use for what delivers.
     from .exporters import destination
@@ -56,7 +56,7 @@ def close(timeout: float | None = None) -> bool:
 
     What is still open is counted as dropped, for the reason "unfinished".
     """
-    HUB.give_up_open()
+    HUB.retire()
     return HUB.client.close(timeout)
 
 
@@ -89,7 +89,7 @@ def patch(*names: str) -> None:
 def unpatch(*names: str) -> None:
     """Undo patches by name, all when none is named. The libraries are as they were.
 
-        >>> unpatch("http.client")
+    >>> unpatch("http.client")
     """
     remove(names)
 
@@ -97,7 +97,7 @@ def unpatch(*names: str) -> None:
 def patches() -> list[PatchState]:
     """Every automatic patch there is: whether it is on, why it is not, how often it was called, how often it failed.
 
-        >>> [state.name for state in patches() if state.state == "on"]
-        []
+    >>> [state.name for state in patches() if state.state == "on"]
+    []
     """
     return listing()

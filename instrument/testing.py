@@ -127,7 +127,11 @@ def record(*, deterministic: bool = False, **options: Any) -> Iterator[Recorded]
 def _counted() -> Iterator[None]:
     """Ids and times that are the same in every run."""
     source, clock = _Numbers(), _Ticking()
-    fakes = {"urandom": (vars(_ids)["urandom"], source), "ticks": (_clock.ticks, clock.ticks), "wall": (_clock.wall, clock.wall)}
+    fakes = {
+        "urandom": (vars(_ids)["urandom"], source),
+        "ticks": (_clock.ticks, clock.ticks),
+        "wall": (_clock.wall, clock.wall),
+    }
     replaced = []
     for module in [one for name, one in sys.modules.items() if name.startswith("instrument.")]:
         for name, (real, fake) in fakes.items():

@@ -36,7 +36,13 @@ def _own_world(monkeypatch):
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
     test = pyfuncitem.obj
-    pyfuncitem.obj = functools.partial(contextvars.copy_context().run, test)
+    context = contextvars.copy_context()
+
+    @functools.wraps(test)
+    def in_own_context(*args, **kwargs):
+        return context.run(test, *args, **kwargs)
+
+    pyfuncitem.obj = in_own_context
     try:
         return (yield)
     finally:

@@ -57,11 +57,10 @@ def test_before_send_transaction_may_take_spans_out_and_they_are_counted():
         event.spans = event.spans[:1]
         return event
 
-    with record(before_send_transaction=hook) as recorded:
-        with transaction("a", "b"):
-            for _ in range(3):
-                with span("c"):
-                    pass
+    with record(before_send_transaction=hook) as recorded, transaction("a", "b"):
+        for _ in range(3):
+            with span("c"):
+                pass
     assert len(recorded.transactions[0].spans) == 1
     assert recorded.stats().spans.dropped == {"before_send": 2}
     assert recorded.stats().balanced
@@ -119,7 +118,7 @@ HARMLESS = ["author", "authentic", "tokenizer", "keyboard", "monkey", "path"]
 
 
 def test_values_of_secret_keys_are_filtered_everywhere_and_harmless_ones_stay():
-    values = {name: "planted" for name in SECRETS} | {name: "fine" for name in HARMLESS}
+    values = dict.fromkeys(SECRETS, "planted") | dict.fromkeys(HARMLESS, "fine")
     with record() as recorded:
         instrument.set_context("login", {"inner": [values]})
         instrument.set_extra("form", values)

@@ -23,9 +23,8 @@ def test_the_last_init_wins_and_the_former_client_is_closed():
 def test_a_transaction_that_runs_across_a_second_init_is_not_lost():
     first, second = Memory(), Memory()
     instrument.init(exporter=first)
-    with transaction("a", "b"):
-        with span("c"):
-            instrument.init(exporter=second)
+    with transaction("a", "b"), span("c"):
+        instrument.init(exporter=second)
     assert [len(item.spans) for item in second.transactions] == [1]
     assert instrument.stats().balanced
     assert instrument.stats().transactions.delivered == 1

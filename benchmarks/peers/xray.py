@@ -24,9 +24,10 @@ class XRay(Subject):
 
     def keep(self) -> None:
         xray_recorder.configure(service="benchmarks", sampling=False, context_missing="IGNORE_ERROR")
+        xray_recorder.streaming_threshold = 1_000_000
 
     def deliver(self, url: str) -> None:
-        self.keep()
+        xray_recorder.configure(service="benchmarks", sampling=False, context_missing="IGNORE_ERROR")
 
     def flush(self) -> None:
         """What is finished has been sent by the thread that finished it."""

@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-__all__ = ["ASCII", "Glyphs", "UNICODE"]
+__all__ = ["ASCII", "UNICODE", "Glyphs"]
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import _guard
+from .. import _clock, _guard
 from ..propagation import is_target, merge_baggage
 from ..recording import HUB, NoopSpan, NoopTransaction, Span, here, is_suppressed
 
@@ -92,11 +92,22 @@ class Outgoing:
         self._leave_crumb(None, None)
 
     def _leave_crumb(self, code: int | None, reason: str | None) -> None:
-        crumb = self._crumb
-        level = "error" if code is None or code >= 500 else "warning" if code >= 400 else "info"
+        data = self._crumb
         if code is not None:
-            crumb.update(status_code=code, reason=reason)
-        HUB.scope.add_breadcrumb(None, type="http", category="http", level=level, data=crumb)
+            data["status_code"] = code
+            data["reason"] = reason or ""
+        scope = HUB.scope
+        crumb = {
+            "timestamp": _clock.wall() / 1e9,
+            "type": "http",
+            "category": "http",
+            "level": "error" if code is None or code >= 500 else "warning" if code >= 400 else "info",
+            "data": data,
+        }
+        if HUB.options.before_breadcrumb is None:
+            scope.breadcrumbs.append(crumb)  # it is plain data already
+        else:
+            scope.add_breadcrumb(crumb)
 
     def __del__(self) -> None:
         if not self._is_done and self.span is not None:

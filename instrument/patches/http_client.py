@@ -106,9 +106,9 @@ def _send_along(lines: list[bytes], request: Outgoing) -> None:
     found: dict[str, list[int]] = {}
     for index in range(1, len(lines)):
         line = lines[index]
-        name = line[: line.find(b":")].lower()
-        if name in _WATCHED:
-            found.setdefault(_WATCHED[name], []).append(index)
+        watched = _WATCHED.get(line[: line.find(b":")].lower())
+        if watched is not None:
+            found.setdefault(watched, []).append(index)
     if "authorization" in found and is_signed(_value(lines, found["authorization"])):
         return
     existing = {name: _value(lines, places) for name, places in found.items()}

@@ -15,8 +15,8 @@ _PARTS: Final = (
     "credential", "jwt", "csrf", "xsrf", "cookie", "authorization", "auth", "session", "sessionid",
 )  # fmt: skip
 _SECRET: Final = re.compile(
-    r"(?:^|[_.\s])(?:%s)s?(?:$|[_.\s\d])" % "|".join(part for part in _PARTS)
-    + r"|passw|secret|api_?key|private_?key|credential|access_?token|refresh_?token|auth_?token|csrf|xsrf|bearer"
+    rf"(?:^|[_.\s])(?:{'|'.join(_PARTS)})s?(?:$|[_.\s\d])"
+    r"|passw|secret|api_?key|private_?key|credential|access_?token|refresh_?token|auth_?token|csrf|xsrf|bearer"
 )
 _USER_INFO: Final = re.compile(r"(?<=://)[^/@\s:]{0,200}:[^/@\s]{1,400}(?=@)")
 

@@ -13,7 +13,6 @@ from .failure import Note, mark_captured, note_of
 from .hub import HUB, Hub
 from .noop import is_suppressed
 from .span import get_span
-from .stacktrace import FrameRules
 
 __all__ = ["capture_error", "capture_given", "capture_text"]
 
@@ -48,15 +47,7 @@ def _capture_error(hub: Hub, error: BaseException, mechanism: str, handled: bool
             return noted.event_id
         if noted.event_id is None:
             place = noted
-    options = hub.options
-    rules = FrameRules(
-        in_app_include=options.in_app_include,
-        in_app_exclude=options.in_app_exclude,
-        include_local_variables=options.include_local_variables,
-    )
-    event = error_event(
-        error, **_identity(place), rules=rules, mechanism=mechanism, handled=handled
-    )
+    event = error_event(error, **_identity(place), rules=hub.frame_rules, mechanism=mechanism, handled=handled)
     mark_captured(error, place._replace(identity=id(error), ticks=_clock.ticks(), event_id=event.event_id))
     return _capture(hub, event, place, {"exc_info": (type(error), error, error.__traceback__)})
 

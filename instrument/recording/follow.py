@@ -23,10 +23,7 @@ def goes_on(result: Any) -> bool:
     """Whether the work is not over when the call returns: an awaitable, a generator, a generator's context manager."""
     kind = type(result)
     return (
-        kind is GeneratorType
-        or kind is AsyncGeneratorType
-        or hasattr(kind, "__await__")
-        or kind in _CONTEXT_MANAGERS
+        kind is GeneratorType or kind is AsyncGeneratorType or hasattr(kind, "__await__") or kind in _CONTEXT_MANAGERS
     )
 
 

@@ -19,6 +19,7 @@ from .open_spans import OpenSpans
 from .scope import Scope
 from .segment import Segment, seal
 from .span import Span, Transaction, get_span
+from .stacktrace import FrameRules
 
 __all__ = ["HUB", "NOOP_SINK", "Hub", "NoopSink", "Sink"]
 
@@ -66,13 +67,27 @@ class Hub:
         self.open_spans = OpenSpans(self.books)
         self._running: dict[int, ref[Segment]] = {}
         self._process_scope: Scope | None = None
+        self._is_retired = False
+        self._frame_rules: FrameRules | None = None
         _fork.before(self._before_fork)
         _fork.in_child(self._in_child)
 
     @property
+    def frame_rules(self) -> FrameRules:
+        """How frames of errors are shown."""
+        if self._frame_rules is None:
+            options = self.options
+            self._frame_rules = FrameRules(
+                in_app_include=options.in_app_include,
+                in_app_exclude=options.in_app_exclude,
+                include_local_variables=options.include_local_variables,
+            )
+        return self._frame_rules
+
+    @property
     def is_recording(self) -> bool:
         """Whether there is a client to record for."""
-        return self.client is not NOOP_SINK
+        return self.client is not NOOP_SINK and not self._is_retired
 
     @property
     def scope(self) -> Scope:
@@ -95,6 +110,8 @@ class Hub:
     def install(self, client: Sink, options: Options, books: Books, *, scope: Scope | None = None) -> None:
         """Work for `client` from now on, and keep `books`."""
         self.client = client
+        self._is_retired = False
+        self._frame_rules = None
         self.options = options
         self.books = books
         self.open_spans = OpenSpans(self.books)
@@ -103,13 +120,13 @@ class Hub:
     @contextmanager
     def lent(self, client: Sink, options: Options, books: Books) -> Iterator[None]:
         """Work for `client` during a block, then for the former one again."""
-        former = (self.client, self.options, self.books, self.open_spans, self._process_scope)
+        former = dict(vars(self))
         self.install(client, options, books)
         try:
             yield
         finally:
             client.close()
-            self.client, self.options, self.books, self.open_spans, self._process_scope = former
+            vars(self).update(former)
 
     def begun(self, segment: Segment) -> None:
         """A transaction was started: it is open until it is handed over or nobody holds it any more."""
@@ -123,8 +140,9 @@ class Hub:
         books.count("transactions", "started")
         books.count("transactions", "open")
 
-    def give_up_open(self) -> None:
-        """Count what is still open as lost: nobody will take it any more."""
+    def retire(self) -> None:
+        """Record nothing more, and count what is still open as lost: nobody will take it."""
+        self._is_retired = True
         while self._running:
             _, reference = self._running.popitem()
             segment = reference()
@@ -133,6 +151,13 @@ class Hub:
                 segment.books.count("spans", "started", len(segment.spans) + 1)
                 segment.books.count("spans", "dropped:unfinished", len(segment.spans) + 1)
         self.open_spans.give_up()
+
+    def refused(self) -> None:
+        """A transaction was started where nothing is recorded."""
+        if self._is_retired:
+            for category in ("transactions", "spans"):
+                self.books.count(category, "started")
+                self.books.count(category, "dropped:closed")
 
     def unsampled(self) -> None:
         """A transaction was started that is not recorded."""

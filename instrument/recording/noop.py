@@ -7,7 +7,6 @@ from typing import Any
 
 from .segment import NO_SEGMENT
 from .span import Span, Transaction, get_span
-from .trace import Trace
 
 __all__ = ["NOOP_SPAN", "NoopSpan", "NoopTransaction", "SuppressedTransaction", "is_suppressed"]
 

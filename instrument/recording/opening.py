@@ -89,13 +89,14 @@ def begin_transaction(
     incoming = _incoming(hub, headers)
     trace = Trace(hub, incoming)
     if not hub.is_recording or is_suppressed():
+        hub.refused()
         return SuppressedTransaction(trace, op, name, source)
     started = Start(trace, op, name, source, data or {}, sampling_context or {})
     trace.sampled, trace.rate = decide(
         hub.options, explicit=sampled, parent=started.parent_sampled, random=started.random, context=started.context
     )
     kind = Transaction
-    if not trace.sampled or trace.rate is None and hub.options.only_passes_ids:
+    if not trace.sampled or (trace.rate is None and hub.options.only_passes_ids):
         hub.unsampled()
         kind = NoopTransaction
     transaction = kind(trace, op, name, source)

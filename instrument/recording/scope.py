@@ -101,7 +101,7 @@ class Scope:
         self.extra[text(key)] = plain(value)
 
     def add_breadcrumb(self, crumb: Mapping[str, Any] | None = None, **fields: Any) -> None:
-        """Note something that may explain a later error: a mapping, fields (category=, message=, level=, data=), or both."""
+        """Note something that may explain a later error: a mapping, fields (category=, message=, data=), or both."""
         made: dict[str, Any] | None = breadcrumb(crumb, fields)
         before = self._hub.options.before_breadcrumb
         if before is not None:

@@ -150,7 +150,7 @@ class Span:
             self.set_tag(key, value)
 
     def set_data(self, key: str, value: Any) -> None:
-        """Attach a value. It is copied as plain data at once; an object of an unknown type is kept as its type's name."""
+        """Attach a value. It is copied as plain data at once; of an unknown object only the type's name is kept."""
         if self.data is None:
             self.data = {}
         self.data[text(key)] = plain(value)

@@ -66,9 +66,7 @@ class Trace:
             if incoming is None:
                 self._rand = sample_rand(self.id, None, None)
             else:
-                self._rand = incoming.sample_rand or sample_rand(
-                    self.id, incoming.sampled, incoming.parent_sample_rate
-                )
+                self._rand = incoming.sample_rand or sample_rand(self.id, incoming.sampled, incoming.parent_sample_rate)
         return self._rand
 
     def sampling_context(self, name: str | None, source: str | None) -> dict[str, str]:

@@ -131,8 +131,8 @@ def transaction(op: Any = None, name: str | None = None, **settings: Any) -> Any
         ...     tx.set_tag("region", "north")
 
     With `headers` (any mapping, a WSGI environ or an ASGI list) it continues the trace they carry; without, it begins a
-    trace of its own, also inside another transaction, which is current again afterwards. `sampled` overrides sampler and
-    rates. `sampling_context` is added to what a `traces_sampler` is given.
+    trace of its own, also inside another transaction, which is current again afterwards. `sampled` overrides the sampler
+    and the rates. `sampling_context` is added to what a `traces_sampler` is given.
     """
     if op is not None and not isinstance(op, str):
         return TransactionBlock(None, None, settings)(op)

@@ -12,9 +12,9 @@ from .values import ErrorRecord, SpanNode, Trace, TraceSummary, TransactionRecor
 from .writer import Writer
 
 __all__ = [
+    "FILE_NAME",
     "AmbiguousTrace",
     "ErrorRecord",
-    "FILE_NAME",
     "Reader",
     "SpanNode",
     "StoreBusy",

@@ -9,19 +9,32 @@ from pathlib import Path
 
 import pytest
 
+from instrument.cli.demo import second_process
 from instrument.cli.demo.library import choose, undecodable
 from instrument.cli.main import main
 from instrument.store import FILE_NAME, Reader, walk
 from tests.examples.sink import LIMIT, arrived, environment
-from tests.transport.servers import Server
+from tests.transport.servers import Server, until
 
 DEMO = [sys.executable, "-m", "instrument", "demo", "--files", "9"]
 
 
-@pytest.fixture
-def state(tmp_path):
-    """The state folder of the demo, and of this process when it looks at it afterwards."""
-    return tmp_path / "state"
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    """The state folder of one demo, which many tests look at."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def output(state):
+    """What that demo printed."""
+    return run(state, "--width", "80")
+
+
+@pytest.fixture(scope="module")
+def trace(state, output):
+    """The trace that it names at its end."""
+    return shown_trace(state, output)
 
 
 def run(state, *arguments, **variables):
@@ -54,8 +67,7 @@ def parents(trace):
     }
 
 
-def test_the_trace_it_shows_spans_both_processes_and_the_threads(state):
-    trace = shown_trace(state, run(state))
+def test_the_trace_it_shows_spans_both_processes_and_the_threads(trace):
     assert parents(trace) == {
         ("indexer", "task"): ("indexer", "job"),
         ("indexer", "file.read"): ("indexer", "task"),
@@ -71,48 +83,44 @@ def test_the_trace_it_shows_spans_both_processes_and_the_threads(state):
     assert len({transaction.pid for transaction in trace.transactions}) == 2
 
 
-def test_one_file_truly_fails_and_its_error_is_on_the_span_that_read_it(state):
-    trace = shown_trace(state, run(state))
+def test_one_file_truly_fails_and_its_error_is_on_the_span_that_read_it(trace):
     [(failed, error)] = [(node, error) for node in walk(trace.roots) for error in node.errors]
     assert (failed.op, failed.status) == ("file.read", "internal_error")
     assert error.title.startswith("SyntaxError: ")
     assert trace.errors == ()
 
 
-def test_what_was_recorded_was_delivered(state):
-    output = run(state)
+def test_what_was_recorded_was_delivered(output):
     assert "Indexed 8 files" in output and "1 file failed." in output
     assert re.search(r"^the indexer +4 +[1-9]\d* +1   all delivered$", output, re.M)
     assert re.search(r"^the service +8 +[1-9]\d* +0   all delivered$", output, re.M)
 
 
-def test_piped_it_is_plain_and_fits(state):
-    output = run(state, "--width", "80")
+def test_piped_it_is_plain_and_fits(output):
     assert output.isprintable() or set(filter(lambda one: not one.isprintable(), output)) == {"\n"}
     assert max(map(len, output.split("job index tokenize", 1)[1].split("Next:")[0].splitlines())) <= 80
 
 
-def test_it_can_be_run_again_into_the_same_store(state):
-    first, second = (shown_trace(state, run(state)) for _ in range(2))
-    assert first.trace_id != second.trace_id
-    assert (first.spans, first.error_count) == (second.spans, second.error_count)
+def test_it_can_be_run_again_into_the_same_store(state, trace):
+    again = shown_trace(state, run(state))
+    assert again.trace_id != trace.trace_id
+    assert (again.spans, again.error_count) == (trace.spans, trace.error_count)
 
 
-def test_the_next_command_shows_the_trace(state, monkeypatch, capsys):
-    trace = shown_trace(state, run(state))
+def test_the_next_command_shows_the_trace(state, trace, monkeypatch, capsys):
     monkeypatch.setenv("XDG_STATE_HOME", str(state))
     assert main(["show", trace.trace_id[:8]]) == 0
     assert trace.trace_id in capsys.readouterr().out
 
 
-def test_with_a_dsn_it_ships_there_and_keeps_nothing_here(state):
+def test_with_a_dsn_it_ships_there_and_keeps_nothing_here(tmp_path):
     with Server() as server:
-        output = run(state, SENTRY_DSN=f"http://{'k' * 32}@127.0.0.1:{server.port}/7")
+        output = run(tmp_path, SENTRY_DSN=f"http://{'k' * 32}@127.0.0.1:{server.port}/7")
         there = arrived([request.body for request in server.received], output)
     assert f"Their traces go to http://127.0.0.1:{server.port}, project 7." in output
     assert "k" * 32 not in output
     assert output.count("all delivered") == 2
-    assert not (state / "instrument" / FILE_NAME).exists()
+    assert not (tmp_path / "instrument" / FILE_NAME).exists()
 
     named = re.search(r"trace ([0-9a-f]{32}) spans both processes", output).group(1)
     of_trace = [one for one in there.transactions if one["contexts"]["trace"]["trace_id"] == named]
@@ -123,55 +131,50 @@ def test_with_a_dsn_it_ships_there_and_keeps_nothing_here(state):
     assert (len(there.transactions), len(there.errors)) == (12, 1)
 
 
-def test_where_nothing_is_sampled_there_is_no_trace_to_show(state):
-    output = run(state, INSTRUMENT_TRACES_SAMPLE_RATE="0")
+def test_where_nothing_is_sampled_there_is_no_trace_to_show(tmp_path):
+    output = run(tmp_path, INSTRUMENT_TRACES_SAMPLE_RATE="0")
     assert "not sampled" in output
     assert "Next:" not in output
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs Python on a POSIX system")
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)])
-def test_interrupted_it_leaves_no_process_behind(state, sign, code):
-    temporary = state / "tmp"
-    temporary.mkdir(parents=True)
+def test_interrupted_it_leaves_no_process_and_no_file_behind(tmp_path, sign, code):
     process = subprocess.Popen(
         [*DEMO, "--files", "100000"],
-        env=environment(XDG_STATE_HOME=str(state), TMPDIR=str(temporary)),
+        env=environment(XDG_STATE_HOME=str(tmp_path / "state"), TMPDIR=str(tmp_path)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     try:
-        assert process.stdout.readline().startswith("Indexing ")
-        # The service has made its folder: both processes are at work.
-        while not list(temporary.glob("instrument-demo-*/words.db")):
-            assert process.poll() is None
+        assert until(lambda: any(words.stat().st_size > 50_000 for words in tmp_path.glob("*/words.db")), LIMIT)
         if sign is signal.SIGINT:
-            os.killpg(process.pid, sign)
+            os.killpg(process.pid, sign)  # As a terminal does it: both processes get it.
         else:
             process.send_signal(sign)
-        # Both processes hold the same stderr: it ends when the last of them has ended.
+        # Both processes hold the same stderr, so it ends when the last of them has ended.
         _, errors = process.communicate(timeout=LIMIT)
     finally:
         process.kill()
     assert (process.returncode, errors) == (code, "")
-    assert list(temporary.glob("instrument-demo-*")) == []
+    assert list(tmp_path.glob("instrument-demo-*")) == []
 
 
-def test_a_service_that_cannot_start_is_told_in_one_line(state, tmp_path):
-    done = subprocess.run(
-        DEMO,
-        env=environment(XDG_STATE_HOME=str(state), TMPDIR=str(tmp_path / "missing"), TEMP="", TMP=""),
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        timeout=LIMIT,
-        check=False,
-    )
-    # Where the system has another folder for temporary files the demo just works.
-    assert done.returncode in (0, 1)
-    assert done.returncode == 0 or "instrument: the indexing service did not start" in done.stderr
+@pytest.mark.parametrize(
+    ("program", "complaint"),
+    [
+        ("raise SystemExit(3)", "the indexing service did not start"),
+        ("print(1, flush=True)", "the indexing service did not say what it recorded"),
+    ],
+)
+def test_a_service_that_fails_is_told_in_one_line(tmp_path, monkeypatch, capsys, program, complaint):
+    broken = tmp_path / "service.py"
+    broken.write_text(program)
+    monkeypatch.setattr(second_process, "PROGRAM", broken)
+    assert main(["demo", "--files", "3"]) == 1
+    assert capsys.readouterr().err == f"instrument: {complaint}\n"
 
 
 @pytest.mark.parametrize("count", [3, 4, 10, 120])

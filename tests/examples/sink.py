@@ -38,7 +38,7 @@ def environment(**variables):
 
 
 def run(*command, **variables):
-    """Run a program with the server as its Sentry, and give what arrived. Fails unless the program ends well and silent."""
+    """Run a program with the server as its Sentry; what arrived. Fails unless the program ends well and silently."""
     with Server() as server:
         dsn = f"http://0123456789abcdef0123456789abcdef@127.0.0.1:{server.port}/7"
         done = subprocess.run(

@@ -28,10 +28,10 @@ def test_first_minute():
     arrived = example("first_minute.py")
     [transaction] = arrived.transactions
     assert (transaction["transaction"], trace_of(transaction)["op"]) == ("nightly", "job")
-    assert shape(transaction) == [
+    assert shape(transaction) == 3 * [
         ("task", "process_item", "root"),
         ("encode", "parse avatar images", "process_item"),
-    ] * 3
+    ]
     assert [span["data"]["bytes"] for span in transaction["spans"] if span["op"] == "encode"] == [3, 3, 5]
     assert arrived.errors == []
 

@@ -1,9 +1,12 @@
 """Spans: children of what is current, finished once, with what was set on them."""
 
+import subprocess
+import sys
+
 import pytest
 
 import instrument
-from instrument import get_current_span, get_current_transaction, span, start_transaction, transaction
+from instrument import get_current_span, get_current_transaction, span, transaction
 from instrument.testing import record
 
 
@@ -30,12 +33,12 @@ def test_outside_a_transaction_a_block_is_the_null_span_and_nothing_is_current()
 
 
 def test_what_is_set_on_a_span_arrives():
-    with record() as recorded, transaction("job", "nightly"):
-        with span("encode", "image", data={"bytes": 7}, tags={"format": "png"}) as one:
-            one.set_data("height", 3)
-            one.set_tag("retry", 2)
-            one.set_status("ok")
-            one.set_measurement("size", 7, "byte")
+    with record() as recorded, transaction("job", "nightly"), span("encode", "image", data={"bytes": 7}) as one:
+        one.update_tags({"format": "png"})
+        one.set_data("height", 3)
+        one.set_tag("retry", 2)
+        one.set_status("ok")
+        one.set_measurement("size", 7, "byte")
     (seen,) = recorded.spans
     assert (seen.op, seen.description, seen.status) == ("encode", "image", "ok")
     assert seen.data == {"bytes": 7, "height": 3}
@@ -187,14 +190,32 @@ def test_blocks_work_in_async_with():
     assert recorded.tree() == "job nightly\n  a one\n"
 
 
+BEFORE_INIT = """
+import instrument
+from instrument import span, start_transaction, traced, transaction
+@traced
+def work():
+    return 7
+with transaction("job", "nightly") as tx, span("a") as one:
+    one.set_data("key", 1)
+    tx.set_tag("key", 1)
+    assert work() == 7
+    assert instrument.get_current_span() is None
+    assert instrument.trace_headers() == {}
+    assert instrument.trace_meta() == ""
+    assert instrument.capture_message("hello") is None
+    instrument.set_tag("key", 1)
+    instrument.add_breadcrumb(message="x")
+assert start_transaction("a", "b").sampled is None
+assert instrument.flush(1)
+assert instrument.stats().transactions.started == 0
+assert instrument.close(1)
+"""
+
+
 def test_before_init_nothing_is_recorded_and_nothing_fails():
-    with transaction("job", "nightly") as tx, span("a") as one:
-        one.set_data("key", 1)
-        tx.set_tag("key", 1)
-        assert instrument.trace_headers() == {}
-        assert instrument.capture_message("hello") is None
-    assert start_transaction("a", "b").sampled is None
-    assert instrument.stats().transactions.started == 0
+    done = subprocess.run([sys.executable, "-c", BEFORE_INIT], check=True, capture_output=True, timeout=60)
+    assert (done.stdout, done.stderr) == (b"", b"")
 
 
 def test_suppress_records_nothing_inside():

@@ -88,7 +88,8 @@ def test_a_transaction_is_a_decorator():
 
 
 def test_headers_continue_a_trace():
-    headers = {"Sentry-Trace": f"{TRACE}-{SPAN}-1", "BAGGAGE": f"sentry-trace_id={TRACE},sentry-sample_rate=0.5,other=x"}
+    baggage = f"sentry-trace_id={TRACE},sentry-sample_rate=0.5,other=x"
+    headers = {"Sentry-Trace": f"{TRACE}-{SPAN}-1", "BAGGAGE": baggage}
     with record(traces_sample_rate=0.0) as recorded:
         tx = continue_trace(headers, "http.server", "GET /")
         out = tx.trace_headers()
@@ -131,9 +132,9 @@ def test_malformed_headers_begin_a_new_trace(bad):
     ],
 )
 def test_the_incoming_flag_and_the_rate_decide(flag, rate, sends, says):
-    with record(traces_sample_rate=rate) as recorded:
-        with transaction("a", "b", headers={"sentry-trace": f"{TRACE}-{SPAN}{flag}"}) as tx:
-            said = instrument.trace_headers()["sentry-trace"]
+    headers = {"sentry-trace": f"{TRACE}-{SPAN}{flag}"}
+    with record(traces_sample_rate=rate) as recorded, transaction("a", "b", headers=headers) as tx:
+        said = instrument.trace_headers()["sentry-trace"]
     assert said == f"{TRACE}-{tx.span_id}{says}"
     assert len(recorded.transactions) == sends
 

@@ -97,7 +97,13 @@ def _fate(stats: Mapping[str, Any]) -> str:
 
 def _next(trace_id: str) -> str:
     called = _command()
-    return f"Next:\n  {called} show {trace_id[:8]}    this trace again\n  {called} list             all traces, newest first"
+    return "\n".join(
+        [
+            "Next:",
+            f"  {called} show {trace_id[:8]}    this trace again",
+            f"  {called} list             all traces, newest first",
+        ]
+    )
 
 
 def _command() -> str:

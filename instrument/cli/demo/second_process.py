@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,7 +45,14 @@ class IndexingService:
 @contextmanager
 def indexing_service() -> Iterator[IndexingService]:
     """A service that runs for the block."""
-    process = subprocess.Popen([sys.executable, str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, str(PROGRAM)],
+        # It imports from where this process does, installed or not.
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         yield IndexingService(_port(process), process)
     finally:

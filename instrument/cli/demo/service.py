@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import http
 import json
+import os
 import signal
 import sqlite3
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -113,13 +115,19 @@ def main() -> None:
         index = Index(Path(folder, "words.db"))
         with Server(index) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            print(server.server_port, flush=True)
+            tell(str(server.server_port))
             sys.stdin.read()
             server.shutdown()
         size = index.size()
         index.close()
     instrument.close(PATIENCE)
-    print(json.dumps({"words": size, "stats": attrs.asdict(instrument.stats())}), flush=True)
+    tell(json.dumps({"words": size, "stats": attrs.asdict(instrument.stats())}))
+
+
+def tell(line: str) -> None:
+    """Say something to the indexer."""
+    with suppress(BrokenPipeError):  # It may have been killed. Then nobody wants to know.
+        os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
 
 if __name__ == "__main__":
