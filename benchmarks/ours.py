@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 import instrument
-from instrument.exporters import Sentry
+from instrument.exporters import Local, Sentry
 
 from .subject import DATA, TAGS, Subject
 
-__all__ = ["OURS", "Ours"]
+__all__ = ["OURS", "OURS_LOCAL"]
 
 
 class Nowhere:
@@ -44,7 +44,7 @@ class Ours(Subject):
     def keep(self) -> None:
         instrument.init(exporter=Nowhere(), default_integrations=False)
 
-    def deliver(self, url: str) -> None:
+    def deliver(self, url: str, *, roomy: bool = False) -> None:
         dsn = url.replace("http://", "http://0123456789abcdef@") + "/1"
         instrument.init(exporter=Sentry(dsn), default_integrations=False)
 
@@ -80,4 +80,18 @@ class Ours(Subject):
         instrument.init(exporter=Nowhere())
 
 
+class OursToTheStore(Ours):
+    """The same with the default destination."""
+
+    name = "instrument, local"
+
+    def deliver(self, url: str, *, roomy: bool = False) -> None:
+        instrument.init(exporter=Local(), default_integrations=False)
+
+    def delivered(self) -> int:
+        """How many transactions the store has taken."""
+        return instrument.stats().transactions.delivered
+
+
 OURS = Ours()
+OURS_LOCAL = OursToTheStore()

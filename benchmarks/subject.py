@@ -24,8 +24,8 @@ class Subject:
         """Set up with a destination that takes everything and does nothing."""
         raise NotImplementedError
 
-    def deliver(self, url: str) -> None:
-        """Set up to deliver to the server at `url`, all spans, as little else changed as possible."""
+    def deliver(self, url: str, *, roomy: bool = False) -> None:
+        """Set up to deliver to the server at `url` as the library does by default; `roomy`: with queues that hold all."""
         raise NotImplementedError
 
     def flush(self) -> None:

@@ -1,5 +1,6 @@
 """How many calls a span is allowed to cost. A refactor that adds a layer to the hot path fails here, on any machine."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -45,11 +46,13 @@ def calls_of(work):
         elif event == "return" and stack:
             stack.pop()
 
+    gc.disable()  # a collection in the middle would call back
     sys.setprofile(watch)
     try:
         work()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return calls, deepest
 
 
@@ -70,7 +73,7 @@ def test_a_recorded_span_takes_few_calls(client, work, most):
 def test_a_span_with_data_and_tags_takes_few_calls(client):
     with instrument.transaction("task", "nightly"):
         calls, depth = calls_of(block_with_data)
-    assert 0 < calls <= 16
+    assert 0 < calls <= 12
     assert depth <= 4
 
 

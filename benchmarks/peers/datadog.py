@@ -37,7 +37,7 @@ class Datadog(Subject):
     def keep(self) -> None:
         """It has no destination that does nothing; it sends to the agent that the environment names."""
 
-    def deliver(self, url: str) -> None:
+    def deliver(self, url: str, *, roomy: bool = False) -> None:
         if os.environ["DD_TRACE_AGENT_URL"] != url:
             raise RuntimeError("set BENCHMARK_URL: the agent must be known before the import")
 

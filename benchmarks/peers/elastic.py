@@ -26,7 +26,7 @@ class Elastic(Subject):
     def keep(self) -> None:
         self._install("http://127.0.0.1:9", disable_send=True)
 
-    def deliver(self, url: str) -> None:
+    def deliver(self, url: str, *, roomy: bool = False) -> None:
         self._install(url)
 
     def _install(self, url: str, **settings: Any) -> None:

@@ -27,9 +27,9 @@ class Logfire(Subject):
     def keep(self) -> None:
         self._install(BatchSpanProcessor(Nowhere()))
 
-    def deliver(self, url: str) -> None:
+    def deliver(self, url: str, *, roomy: bool = False) -> None:
         exporter = OTLPSpanExporter(f"{url}/v1/traces", compression=Compression.Gzip)
-        self._install(BatchSpanProcessor(exporter, max_queue_size=100_000))
+        self._install(BatchSpanProcessor(exporter, max_queue_size=100_000 if roomy else None))
 
     def _install(self, processor: Any) -> None:
         logfire.configure(

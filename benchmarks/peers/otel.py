@@ -31,8 +31,9 @@ class OpenTelemetry(Subject):
     def keep(self) -> None:
         self._install(Nowhere())
 
-    def deliver(self, url: str) -> None:
-        self._install(OTLPSpanExporter(f"{url}/v1/traces", compression=Compression.Gzip), max_queue_size=100_000)
+    def deliver(self, url: str, *, roomy: bool = False) -> None:
+        settings = {"max_queue_size": 100_000} if roomy else {}
+        self._install(OTLPSpanExporter(f"{url}/v1/traces", compression=Compression.Gzip), **settings)
 
     def _install(self, exporter: Any, **settings: Any) -> None:
         self._provider = TracerProvider(sampler=ALWAYS_ON)

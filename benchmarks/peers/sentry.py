@@ -32,7 +32,7 @@ class Sentry(Subject):
     def keep(self) -> None:
         sentry_sdk.init("http://0123456789abcdef@127.0.0.1:9/1", traces_sample_rate=1.0, transport=Nowhere)
 
-    def deliver(self, url: str) -> None:
+    def deliver(self, url: str, *, roomy: bool = False) -> None:
         sentry_sdk.init(url.replace("http://", "http://0123456789abcdef@") + "/1", traces_sample_rate=1.0)
 
     def flush(self) -> None:

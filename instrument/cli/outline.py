@@ -19,6 +19,11 @@ FIRST: Final = 3
 """So many of more similar siblings are shown, besides the slowest and those that failed."""
 
 FAILED: Final = 5
+"""So many that failed are shown beyond them."""
+
+NOTABLY: Final = 1.05
+"""A sibling is shown for being slow when it took so many times as long as the others that are shown."""
+
 CROWD: Final = 40
 """More lines than that under one span: then the same op is similar enough."""
 
@@ -106,7 +111,10 @@ def _without_alike(siblings: Sequence[SpanNode], likeness: Callable[[SpanNode], 
     for nodes in groups.values():
         if len(nodes) > ALIKE:
             failed = [node for node in nodes if any(is_failed(below) for below in walk([node]))]
-            kept = {*nodes[:FIRST], *failed[:FAILED], max(nodes, key=lambda node: node.duration)}
+            kept = {*nodes[:FIRST], *failed[:FAILED]}
+            slowest = max(nodes, key=lambda node: node.duration)
+            if slowest.duration > NOTABLY * max(node.duration for node in kept):
+                kept.add(slowest)
             more = More(tuple(node for node in nodes if node not in kept))
             left_out.update(dict.fromkeys(more.nodes, more))
             after[nodes[FIRST - 1]] = more

@@ -92,11 +92,23 @@ class _Picture:
             facts.append(Text(quantity(trace.error_count, "error"), "red"))
         if len(self.colors) > 1:
             facts.append(Text(quantity(len(self.colors), "process", "processes")))
-        lines = [self._justified(title, Text(when, "dim"))]
-        told, trace_id = Text(f" {glyphs.dot} ").join(facts), Text(self._clean(trace.trace_id), "dim")
-        if cell_len(told.plain) + GAP + cell_len(trace_id.plain) <= self.width:
-            return [*lines, self._justified(told, trace_id)]
-        return [*lines, told, trace_id]
+        told = self._told(facts)
+        trace_id = Text.assemble((self._clean(trace.trace_id), "dim"))
+        first = self._justified(title, Text.assemble((when, "dim")))
+        if cell_len(told[-1].plain) + GAP + cell_len(trace_id.plain) <= self.width:
+            return [first, *told[:-1], self._justified(told[-1], trace_id)]
+        return [first, *told, trace_id]
+
+    def _told(self, facts: list[Text]) -> list[Text]:
+        """The facts in as few lines as they fit in."""
+        between = f" {self.glyphs.dot} "
+        lines = facts[:1]
+        for fact in facts[1:]:
+            if cell_len(lines[-1].plain + between + fact.plain) <= self.width:
+                lines[-1] = Text.assemble(lines[-1], between, fact)
+            else:
+                lines.append(fact)
+        return lines
 
     def _justified(self, left: Text, right: Text) -> Text:
         left.append(" " * (self.width - cell_len(left.plain) - cell_len(right.plain)))

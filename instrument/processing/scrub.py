@@ -1,15 +1,17 @@
-"""Secrets out, before anything is written to disk or sent."""
+"""Secrets out and values within bounds, before anything is written to disk or sent: one walk for both."""
 
 from __future__ import annotations
 
 import re
 from typing import Any, Final
 
-from ..recording import ErrorEvent, Event, TransactionEvent
+from ..recording import ErrorEvent, Event, TransactionEvent, plain
 
 __all__ = ["Scrub"]
 
 FILTERED: Final = "[Filtered]"
+SHORT: Final = 1000
+LONGEST: Final = 20_000
 _PARTS: Final = (
     "passwd", "password", "pwd", "secret", "token", "apikey", "api_key", "privatekey", "private_key", "bearer",
     "credential", "jwt", "csrf", "xsrf", "cookie", "authorization", "auth", "session", "sessionid",
@@ -57,13 +59,16 @@ def names_secret(key: str) -> bool:
 
 
 def _clean(value: Any) -> Any:
+    """A copy without secrets, with every scalar within bounds: containers were bounded when they were captured."""
     kind = type(value)
     if kind is dict:
         return {
-            key: FILTERED if value is not None and names_secret(key) else _clean(value) for key, value in value.items()
+            key: FILTERED if inner is not None and names_secret(key) else _clean(inner) for key, inner in value.items()
         }
     if kind is list:
         return [_clean(one) for one in value]
-    if kind is str and "://" in value:
-        return _USER_INFO.sub(FILTERED, value)
-    return value
+    if kind is str:
+        if "://" in value:
+            value = _USER_INFO.sub(FILTERED, value[:LONGEST])
+        return value if len(value) < SHORT else plain(value)
+    return value if kind is bool or value is None else plain(value)

@@ -27,6 +27,9 @@ get_span: Callable[[], Span | None] = current.get_span
 
 S = TypeVar("S", bound="Span")
 
+SCALARS = frozenset({str, int, float, bool, type(None)})
+"""Types whose values cannot change and hold nothing else: kept as they are, and cut to size when they are handed over."""
+
 
 class Span:
     """A piece of work inside a transaction. Made by `span(...)`, `@traced` or `start_child`, not by calling it.
@@ -140,9 +143,10 @@ class Span:
 
     def set_tag(self, key: str, value: Any) -> None:
         """Set a short text to search by. At most 200 characters of it arrive."""
-        if self.tags is None:
-            self.tags = {}
-        self.tags[text(key)] = text(value)
+        tags = self.tags
+        if tags is None:
+            tags = self.tags = {}
+        tags[key if type(key) is str else text(key)] = value if type(value) is str else text(value)
 
     def update_tags(self, tags: dict[str, Any]) -> None:
         """Set several tags."""
@@ -151,9 +155,10 @@ class Span:
 
     def set_data(self, key: str, value: Any) -> None:
         """Attach a value. It is copied as plain data at once; of an unknown object only the type's name is kept."""
-        if self.data is None:
-            self.data = {}
-        self.data[text(key)] = plain(value)
+        data = self.data
+        if data is None:
+            data = self.data = {}
+        data[key if type(key) is str else text(key)] = value if type(value) in SCALARS else plain(value)
 
     def update_data(self, data: dict[str, Any]) -> None:
         """Attach several values."""

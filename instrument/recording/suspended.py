@@ -13,58 +13,160 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+from collections.abc import Callable
+from opcode import opmap
 from types import FrameType
 from typing import Any
+from weakref import ref
 
-from .current import Current, get_span, unusual
+from .current import Current, get_span, set_span, unusual
 
-__all__ = ["GENERATOR", "current_span", "guard_collector", "holder", "is_collecting", "place"]
+__all__ = [
+    "GENERATOR",
+    "Holding",
+    "current_span",
+    "get_current",
+    "guard_collector",
+    "held_kinds",
+    "hold",
+    "holder",
+    "is_collecting",
+    "leave_later",
+    "release",
+    "turning",
+]
 
 GENERATOR = 0x20 | 0x200
 """Flags of a code object: a generator, an asynchronous generator."""
 
 _COLLECTING = "collecting"
 _CONTEXTLIB = "contextlib"
+_DRIVERS = f"{__package__}.drivers"
+_DELEGATES = frozenset(opmap[name] for name in ("YIELD_FROM", "SEND") if name in opmap)
+
+held_kinds: dict[type, type] = {}
+"""For each kind of span the kind it becomes when a generator holds it (filled in by `held`)."""
+
+turning: dict[int, Any] = {}
+"""The spans of the generators that our drivers advance, by the `id` of the driver's frame."""
+
+
+class Holding:
+    """Who holds a span open: the generator's frame, seen from one thread and task."""
+
+    __slots__ = ("frame", "place", "within")
+
+    def __init__(self, frame: FrameType) -> None:
+        self.frame: FrameType | None = frame
+        self.place: Any = None
+        self.within: Any = None
+
+    def enter(self, span: Any, within: Any) -> None:
+        """`span` is open from now on, inside `within`."""
+        self.within = within
+        self.place = _place()
+        key = id(self.frame)
+        unusual.setdefault(key, []).append(ref(span, lambda gone: _strike(key, gone)))
+
+    def leave(self, span: Any) -> None:
+        """`span` is open no more."""
+        key = id(self.frame)
+        self.frame = self.within = None
+        for reference in unusual.get(key, ()):
+            if reference() is span:
+                _strike(key, reference)
+                return
+
+    def is_suspended(self) -> bool:
+        """Whether the generator waits at a `yield` or has ended, seen from the thread and task that opened the span."""
+        return (self.frame is None or self.frame.f_back is None) and self.place == _place()
+
+
+def _strike(key: int, reference: Any) -> None:
+    references = unusual.get(key)
+    if references is not None and reference in references:
+        references.remove(reference)
+        if not references:
+            unusual.pop(key, None)
+
+
+def hold(span: Any, frame: FrameType | None) -> Any:
+    """Bind `span`, before it is entered, to the generator that opens it in `frame`, if one does."""
+    kind = held_kinds.get(type(span))
+    frame = _beyond(frame, _CONTEXTLIB)
+    if kind is not None and frame is not None and frame.f_code.co_flags & GENERATOR:
+        found = holder(frame)
+        if found is not None:
+            span.__class__ = kind
+            span._within = Holding(found)
+    return span
 
 
 def holder(frame: FrameType) -> FrameType | None:
     """The generator's frame that holds what is opened in `frame`, or `None` when a plain call does.
 
-    A generator that contextlib drives stands for the block it is used in: what it holds, the block's frame holds.
+    A generator that contextlib drives stands for the block it is used in: what it holds, the block's frame holds. A
+    generator that another delegates to, by `yield from` or through a driver of ours, stands for that one.
     """
     while frame.f_code.co_flags & GENERATOR:
         driver = frame.f_back
-        if driver is None or driver.f_globals.get("__name__") != _CONTEXTLIB:
-            return frame
-        while driver is not None and driver.f_globals.get("__name__") == _CONTEXTLIB:
-            driver = driver.f_back
         if driver is None:
+            return frame
+        block = _beyond(driver, _CONTEXTLIB)
+        if block is driver and not _stands_for(frame, driver):
+            return frame
+        if block is None:
             return None
-        frame = driver
+        frame = block
     return None
+
+
+def _stands_for(inner: FrameType, driver: FrameType) -> bool:
+    if driver.f_globals.get("__name__") == _DRIVERS:
+        return bool(driver.f_code.co_flags & GENERATOR)
+    if not inner.f_code.co_flags & driver.f_code.co_flags & 0x20:
+        return False
+    return driver.f_code.co_code[driver.f_lasti] in _DELEGATES
+
+
+def _beyond(frame: FrameType | None, module: str) -> FrameType | None:
+    """`frame`, or the nearest caller outside `module`."""
+    while frame is not None and frame.f_globals.get("__name__") == module:
+        frame = frame.f_back
+    return frame
+
+
+def get_current() -> Any:
+    """The span that is current for the caller."""
+    return current_span(sys._getframe(1)) if unusual else get_span()
 
 
 def current_span(frame: FrameType | None) -> Any:
     """The span that is current for code running in `frame`, while generators hold spans open."""
     current: Current | None = get_span()
+    while current is not None and _has_left(current):
+        current = current._outer
+        if not is_collecting():
+            set_span(current)
     while current is not None and current.is_suspended():
-        current = _beneath(current)
+        current = current._outer
+    if current is not None and current.suppresses:
+        return current
     while frame is not None:
-        reference = unusual.get(id(frame))
-        held = reference() if reference is not None else None
-        if held is not None and held._within.frame is frame:
+        key = id(frame)
+        held = _held_by(frame) if key in unusual else turning.get(key)
+        if held is not None:
             return current if _is_under(current, held) else held
         frame = frame.f_back
     return current
 
 
-def _beneath(span: Current) -> Any:
-    """What was current when `span` was entered: noted as such, or simply what the variable held."""
-    try:
-        noted = span._within
-    except AttributeError:
-        return span._outer
-    return noted.within if hasattr(noted, "within") else noted
+def _held_by(frame: FrameType) -> Any:
+    for reference in reversed(unusual.get(id(frame), ())):
+        held = reference()
+        if held is not None and held._within.frame is frame:
+            return held
+    return None
 
 
 def _is_under(span: Current | None, held: Current) -> bool:
@@ -73,14 +175,59 @@ def _is_under(span: Current | None, held: Current) -> bool:
     return span is held
 
 
-def place() -> tuple[int, Any]:
-    """The thread and, where a loop runs, the task."""
-    asyncio = sys.modules.get("asyncio")
+def _beneath(span: Current) -> Any:
+    """What was current when `span` was entered: noted as such, or simply what the variable held."""
     try:
-        task = asyncio.current_task() if asyncio is not None else None
-    except (RuntimeError, AttributeError):
-        task = None
-    return threading.get_ident(), id(task)
+        noted = span._within
+    except AttributeError:
+        return span._outer
+    return noted.within if type(noted) is Holding else noted
+
+
+def release(span: Current, *, unwound: bool = False) -> None:
+    """Take `span` out of what is current here, wherever in the chain of open spans it stands.
+
+    With `unwound`, what was entered after it has gone too: an exception, or the end of a unit of work, has passed.
+    """
+    top = current = get_span()
+    inner = None
+    while current is not None and current is not span:
+        inner, current = current, current._outer
+    if current is None:
+        return
+    if is_collecting():
+        leave_later(span, _place())
+    elif inner is None or unwound:
+        set_span(span._outer)
+    else:
+        inner._outer = span._outer
+        while top is not None and top is not span._outer and top.is_over():
+            top = top._outer
+        set_span(top)
+
+
+def leave_later(span: Current, place: Any) -> None:
+    """`span` has ended where it could not be taken out of what is current in `place`; whoever finds it there does so."""
+    key = ("left", id(span))
+    unusual[key] = (ref(span, lambda _: unusual.pop(key, None)), place)
+
+
+def _has_left(span: Current) -> bool:
+    entry = unusual.get(("left", id(span)))
+    return entry is not None and entry[1] == _place()
+
+
+def _place() -> tuple[int, ...]:
+    """The thread and, where there are any, the task and the greenlet."""
+    found = [threading.get_ident()]
+    for module, name in (("asyncio", "current_task"), ("trio.lowlevel", "current_task"), ("greenlet", "getcurrent")):
+        ask: Callable[[], Any] | None = getattr(sys.modules.get(module), name, None)
+        if ask is not None:
+            try:
+                found.append(id(ask()))
+            except RuntimeError:
+                found.append(0)
+    return tuple(found)
 
 
 def is_collecting() -> bool:

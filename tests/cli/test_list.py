@@ -57,17 +57,17 @@ def morning(ids):
 GOLDEN = """\
 trace     01-02     name                          took  spans  errors  processes
 {0}  03:09:05  KeyError: 'no such thing'        -      0       1
-{1}  03:06:07  http.server GET /checkou…   2.50 s      1       1  shop
+{1}  03:06:07  http.server GET /checkout…  2.50 s      1       1  shop
 {2}  03:05:06  job nightly                 1.00 s  1,235       -  worker
-{3}  03:04:05  task index badsyntax_313…   124 ms      3       -  worker +1
+{3}  03:04:05  task index badsyntax_3131…  124 ms      3       -  worker +1
 """
 
 GOLDEN_WIDE = """\
-trace     01-02     name                            took  spans  errors  processes
-{0}  03:09:05  KeyError: 'no such thing'          -      0       1
+trace     01-02     name                              took  spans  errors  processes
+{0}  03:09:05  KeyError: 'no such thing'            -      0       1
 {1}  03:06:07  http.server GET /checkout/{{id}}  2.50 s      1       1  shop
-{2}  03:05:06  job nightly                   1.00 s  1,235       -  worker
-{3}  03:04:05  task index badsyntax_3131.py  124 ms      3       -  worker, indexer
+{2}  03:05:06  job nightly                     1.00 s  1,235       -  worker
+{3}  03:04:05  task index badsyntax_3131.py    124 ms      3       -  worker, indexer
 """
 
 
@@ -182,11 +182,7 @@ def test_a_mistyped_command_gets_a_suggestion(capsys):
 
 def test_without_rich_the_message_says_what_to_install_and_json_works(path):
     filled(path, simple(Ids()).payload)
-    code = (
-        "import sys; sys.modules['rich'] = None\n"
-        "from instrument.cli.main import main\n"
-        "sys.exit(main(sys.argv[1:]))"
-    )
+    code = "import sys; sys.modules['rich'] = None\nfrom instrument.cli.main import main\nsys.exit(main(sys.argv[1:]))"
     root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
     for command in ("list", "show"):
         words = [sys.executable, "-c", code, command, "--store", str(path)]

@@ -54,14 +54,14 @@ def test_text_is_cut_by_the_columns_it_takes():
 
 def test_text_is_one_line_without_orders():
     assert clean(" a\n\tb \x1b[1;31mc\x1b[0m\x07\x85d") == "a b c d"
-    assert clean("naïve \udc80", ascii_only=True) == "na?ve"
+    assert clean("naïve\udc80", ascii_only=True) == "na?ve"
 
 
 @pytest.mark.parametrize(
     ("whole", "expected"),
     [
         (1.0, "0       200 ms    400 ms    600 ms    800 ms"),
-        (0.00042, "0          100 µs      200 µs      300 µs      400 µs"),
+        (0.00042, "0          100 µs      200 µs      300 µs"),
         (90.0, "0          20 s       40 s       60 s       80 s"),
         (7200.0, "0            30m 00s     1h 00m      1h 30m"),
         (0.0, "0"),
@@ -78,4 +78,4 @@ def test_a_word_stands_where_a_bar_leaves_room():
     assert beside("        ━━", "failed", 10, UNICODE) == " failed ━━"
     assert beside("━" * 14, "failed", 14, UNICODE) == "━━ failed ━━━━"
     assert beside("    ━━", "failed", 10, UNICODE) == "    ━━ fa…"
-    assert beside("     ==", "failed", 10, ASCII) == " f... =="
+    assert beside("     ==", "failed", 10, ASCII) == "f... =="

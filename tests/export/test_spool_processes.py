@@ -359,13 +359,13 @@ class TestReentrancy:
         numbers, handled = itertools.count(), []
 
         def handler(*_):
-            # Another one may come in the middle of this one.
             name = f"handler {next(numbers)}"
             spool.append(tx(name))
             handled.append(name)
+            signal.setitimer(signal.ITIMER_REAL, 0.0002)
 
         former = signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        signal.setitimer(signal.ITIMER_REAL, 0.0001)
         try:
             count = 0
             while len(handled) < 100:
@@ -381,19 +381,21 @@ class TestReentrancy:
         assert sorted(found) == sorted(handled + [f"main {i}" for i in range(count)])
         assert len(list(root.glob("*/*"))) == 1
 
-    def test_an_append_from_within_the_making_of_the_folder_is_kept(self, root, monkeypatch):
-        """As a signal handler does that comes during the first append."""
+    def test_appends_from_within_the_making_of_the_folder_are_kept(self, root, monkeypatch):
+        """As signal handlers do that come during the first append."""
         spool = FileSpool(root, "d", books=Books())
         mkdir = os.mkdir
 
-        def mkdir_and_handler(*args, **kwargs):
+        def mkdir_and_handlers(*args, **kwargs):
             monkeypatch.setattr(os, "mkdir", mkdir)
-            spool.append(tx("handler"))
+            spool.append(tx("handler 1"))
+            spool.append(tx("handler 2"))
             return mkdir(*args, **kwargs)
 
-        monkeypatch.setattr(os, "mkdir", mkdir_and_handler)
+        monkeypatch.setattr(os, "mkdir", mkdir_and_handlers)
         spool.append(tx("main"))
-        assert sorted(names(spool.read("transaction", 10, LOTS))) == ["handler", "main"]
+        assert sorted(names(spool.read("transaction", 10, LOTS))) == ["handler 1", "handler 2", "main"]
+        assert len(list(root.glob("*/*"))) == 1
 
     def test_an_append_from_within_a_read_is_kept(self, root, spool):
         spool.append(tx("a"))

@@ -199,7 +199,7 @@ def test_a_limit_of_open_files_is_met_for_real(root):
             resource.setrlimit(resource.RLIMIT_NOFILE, (3, most))
             spool.append(tx("a"))
             assert spool.folder is None
-            resource.setrlimit(resource.RLIMIT_NOFILE, (200, most))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (400, most))
             now[0] += 61
             spool.append(tx("b"))
             assert spool.folder is not None
@@ -208,7 +208,7 @@ def test_a_limit_of_open_files_is_met_for_real(root):
             spool.done("transaction", 1)
             spool._home.lanes["transaction"]._stop_reading()
             assert spool.read("transaction", 10, LOTS) == []
-            resource.setrlimit(resource.RLIMIT_NOFILE, (200, most))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (400, most))
             assert len(read_all(spool)) == 1
             status = 0
         finally:

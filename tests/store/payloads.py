@@ -24,11 +24,19 @@ class Ids:
 class Transaction:
     """A transaction that began `start` seconds after WHEN."""
 
-    def __init__(self, ids, op, name, start, duration, *, trace=None, parent=None, status="ok", service="worker", pid=11):
+    def __init__(
+        self, ids, op, name, start, duration, *, trace=None, parent=None, status="ok", service="worker", pid=11
+    ):
         self.ids = ids
         self.span_id = ids(16)
         self.trace_id = trace or ids(32)
-        place = {"trace_id": self.trace_id, "span_id": self.span_id, "parent_span_id": parent, "op": op, "status": status}
+        place = {
+            "trace_id": self.trace_id,
+            "span_id": self.span_id,
+            "parent_span_id": parent,
+            "op": op,
+            "status": status,
+        }
         self.event = {
             "type": "transaction",
             "event_id": ids(32),

@@ -108,7 +108,13 @@ def test_a_trace_over_several_processes_is_one_line_named_after_its_beginning(pa
     filled(path, indexer.payload, raised, worker.payload)
     with Reader(path) as reader:
         (summary,) = reader.recent()
-    assert (summary.name, summary.op, summary.transactions, summary.spans, summary.errors) == ("nightly", "job", 2, 3, 1)
+    assert (summary.name, summary.op, summary.transactions, summary.spans, summary.errors) == (
+        "nightly",
+        "job",
+        2,
+        3,
+        1,
+    )
     assert summary.processes == ("worker", "indexer")
 
 
@@ -133,9 +139,7 @@ def shop(path):
     job = Transaction(ids, "job", "nightly", 20.0, 60.0)
     job.span("http.client", "GET http://bank/rates", 21.0, 0.1)
     lost = error(ids, "ValueError", "lost", 30.0)
-    filled(
-        path, checkout.payload, search.payload, job.payload, lost, error(ids, "E", "e", 10.2, trace=search.trace_id)
-    )
+    filled(path, checkout.payload, search.payload, job.payload, lost, error(ids, "E", "e", 10.2, trace=search.trace_id))
     return path
 
 
@@ -260,7 +264,9 @@ def skewed(path, *, offset, duration=0.5, op="http.client"):
     ids = Ids()
     caller = Transaction(ids, "job", "caller", 0.0, 3.0)
     call = caller.span(op, "call", 1.0, 1.0)
-    callee = Transaction(ids, "http.server", "callee", 1.2 + offset, duration, trace=caller.trace_id, parent=call, pid=2)
+    callee = Transaction(
+        ids, "http.server", "callee", 1.2 + offset, duration, trace=caller.trace_id, parent=call, pid=2
+    )
     callee.span("db", "query", 1.3 + offset, 0.1)
     filled(path, caller.payload, callee.payload)
     with Reader(path) as reader:
