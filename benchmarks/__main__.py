@@ -6,8 +6,8 @@ import argparse
 import json
 import os
 import subprocess
-import tempfile
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -96,7 +96,9 @@ def _run(python: str, subject: str, task: str, seconds: float) -> Iterator[dict[
             said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
         if said.returncode:
             _progress("")
-            print(f"{task} of {subject} failed:", *said.stderr.splitlines()[-FAILED_LINES:], sep="\n  ", file=sys.stderr)
+            print(
+                f"{task} of {subject} failed:", *said.stderr.splitlines()[-FAILED_LINES:], sep="\n  ", file=sys.stderr
+            )
             return
         done = json.loads(said.stdout.splitlines()[-1])
         if task == "delivered":

@@ -1,14 +1,14 @@
 """The floor: the least that a recorded span can cost in pure Python. All our figures are ratios to it.
 
-Whoever records a block of code must read the clock twice, look up what is current in this context, make the span current
-and put back what was there, and keep the result: two clock reads, one `ContextVar.get`, two `ContextVar.set`, one
-`append`. `Floor` does this and nothing else, in the shape that a user writes: a `with` block around an object, which must
-be a new one each time, with slots as the cheapest kind there is.
+Whoever records a block of code must read the clock twice, look up what is current in this context, make the span
+current and put back what was there, and keep the result: two clock reads, one `ContextVar.get`, two `ContextVar.set`,
+one `append`. `Floor` does this and nothing else, in the shape that a user writes: a `with` block around an object, a
+new one each time, with slots as the cheapest kind there is.
 
-`bare` does the same operations in a loop, without object, `with` and methods. No span that is written as a block can cost
-as little; it shows how much of the floor is the work and how much the shape. The table shows ratios to both.
+`bare` does the same operations in a loop, without object, `with` and methods. No span that is written as a block can
+cost as little; it shows how much of the floor is the work and how much the shape. The table shows ratios to both.
 
-Neither knows an operation or a description, checks anything, or survives an error; that is what the room above it is for.
+Neither knows an operation or a description, checks anything, or survives an error: for that, ours may cost more.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from . import floor
 
-__all__ = ["Case", "FLOOR", "measure"]
+__all__ = ["FLOOR", "Case", "measure"]
 
 BLOCK = 500
 LEAST_NS = 200_000

@@ -1,7 +1,7 @@
 """Requests by `http.client` whose connection is memory, so that what is measured is the work and not the network.
 
-`plain` goes through a second copy of the module, which nobody patches; `patched` through the one that everybody imports.
-Both take turns in the same process.
+`plain` goes through a second copy of the module, which nobody patches; `patched` through the one that everybody
+imports. Both take turns in the same process.
 """
 
 from __future__ import annotations

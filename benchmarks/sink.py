@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 __all__ = ["Sink"]
 
@@ -25,7 +25,7 @@ AGENT = {"version": "7.60.0", "endpoints": ["/v0.4/traces", "/v0.5/traces"], "cl
 
 
 class Sink:
-    """The server's process, for a `with` block. It runs on `python`, so that it can read what that one's peers write."""
+    """The server's process, for a `with` block. It runs on `python`, to be able to read what that one's peers write."""
 
     def __init__(self, python: str = sys.executable) -> None:
         self._python = python
@@ -38,7 +38,9 @@ class Sink:
         self.url = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._process.kill()
         self._process.communicate()
 
@@ -53,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     lock = threading.Lock()
-    bodies: list[tuple[str, str, bytes]] = []
+    bodies: ClassVar[list[tuple[str, str, bytes]]] = []
 
     def do_POST(self) -> None:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":

@@ -25,7 +25,7 @@ class Subject:
         raise NotImplementedError
 
     def deliver(self, url: str, *, roomy: bool = False) -> None:
-        """Set up to deliver to the server at `url` as the library does by default; `roomy`: with queues that hold all."""
+        """Set up to deliver to the server at `url` as the library does by default; `roomy`: with queues for all."""
         raise NotImplementedError
 
     def flush(self) -> None:

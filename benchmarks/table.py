@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
 from collections.abc import Iterable
@@ -36,7 +37,7 @@ Results = dict[tuple[str, str], Figure]
 
 
 class Row(NamedTuple):
-    """One line of the table: what, the measured number (of each round, where there are rounds), and the most allowed."""
+    """One line of the table: what, the measured number of each round, and the most that is allowed."""
 
     label: str
     nanoseconds: float | None
@@ -145,8 +146,9 @@ def rows(results: Results) -> list[Row]:
 
 def _quotients(ours: Figure, theirs: Figure) -> list[float]:
     """Round by round: by ratios to the floor where there is one, as rounds differ in speed."""
-    pairs = zip(ours.ratios, theirs.ratios) if ours.ratios and theirs.ratios else zip(ours.values, theirs.values)
-    return [one / other for one, other in pairs]
+    if ours.ratios and theirs.ratios:
+        return [one / other for one, other in zip(ours.ratios, theirs.ratios, strict=False)]
+    return [one / other for one, other in zip(ours.values, theirs.values, strict=False)]
 
 
 def _added(results: Results) -> list[Row]:
@@ -155,29 +157,28 @@ def _added(results: Results) -> list[Row]:
     for (subject, case), figure in results.items():
         if case == "traced request":
             plain = results[subject, "plain request"].ratios
-            added[subject] = [traced - bare for traced, bare in zip(figure.ratios, plain)]
+            added[subject] = [traced - bare for traced, bare in zip(figure.ratios, plain, strict=True)]
     made = []
     if OURS in added:
         floor = results[OURS, "floor"].value
-        made.append(
-            Row("`http.client` span added to a request", statistics.median(added[OURS]) * floor, added[OURS], "x floor", None)
-        )
+        nanoseconds = statistics.median(added[OURS]) * floor
+        made.append(Row("`http.client` span added to a request", nanoseconds, added[OURS], "x floor", None))
         for peer in ("sentry-sdk", "ddtrace"):
             if peer in added:
-                quotients = [one / other for one, other in zip(added[OURS], added[peer])]
+                quotients = [one / other for one, other in zip(added[OURS], added[peer], strict=False)]
                 limit = 0.1 if peer == "sentry-sdk" else None
                 made.append(Row(f"the same, to {peer}'s", None, quotients, f"x {peer}", limit))
     return made
 
 
 def _growth(results: Results) -> list[Row]:
-    cases = {case: figure for (subject, case), figure in results.items() if subject == OURS and case.startswith("span of ")}
-    made = [
-        Row(f"one span more, in a transaction of {int(case.split()[-1]):,}", figure.value, figure.ratios, "x floor", None)
-        for case, figure in cases.items()
-    ]
-    if cases:
-        spread = [max(each) / min(each) for each in zip(*(figure.ratios for figure in cases.values()))]
+    made = []
+    for (subject, case), figure in results.items():
+        if subject == OURS and case.startswith("span of "):
+            label = f"one span more, in a transaction of {int(case.split()[-1]):,}"
+            made.append(Row(label, figure.value, figure.ratios, "x floor", None))
+    if made:
+        spread = [max(each) / min(each) for each in zip(*(row.numbers for row in made), strict=True)]
         made.append(Row("the dearest of these, to the cheapest", None, spread, "", 1.25))
     return made
 
@@ -188,7 +189,8 @@ def _threads(results: Results) -> list[Row]:
         return []
     made = []
     for count in (2, 4, 8):
-        numbers = [one / many for one, many in zip(single.values, results[OURS, f"span in {count} threads"].values)]
+        several = results[OURS, f"span in {count} threads"]
+        numbers = [one / many for one, many in zip(single.values, several.values, strict=True)]
         made.append(Row(f"throughput of {count} threads, to that of one", None, numbers, "", 0.95, at_least=True))
     return made
 
@@ -200,9 +202,8 @@ def is_reached(results: Results) -> bool:
 
 def machine() -> str:
     """Where it ran, in a few words."""
-    import os
-
-    return f"{platform.python_implementation()} {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{python}, {platform.system()}, {os.cpu_count()} cores"
 
 
 HEADINGS = ("what", "ns", "ratio", "of rounds", "to bare floor", "limit", "")
@@ -226,8 +227,10 @@ def _beside(results: Results) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     lines = []
     for case in BESIDE:
         cells = [results.get((subject, case)) for subject in subjects]
-        is_bytes = case.startswith("bytes")
-        shown = ("" if one is None else f"{one.value if is_bytes else one.ratio:,.{0 if is_bytes else 2}f}" for one in cells)
+        if case.startswith("bytes"):
+            shown = ["" if one is None else f"{one.value:,.0f}" for one in cells]
+        else:
+            shown = ["" if one is None else f"{one.ratio:,.2f}" for one in cells]
         lines.append((case, *shown))
     return ("x floor", *subjects), lines
 
@@ -264,10 +267,13 @@ def _floor(results: Results) -> str:
 
 
 def _aligned(headings: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(headings, *lines)]
+    widths = [max(map(len, column)) for column in zip(headings, *lines, strict=True)]
     made = []
     for line in (headings, *lines):
-        cells = [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))]
+        cells = [
+            line[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)),
+        ]
         made.append("  ".join(cells).rstrip())
     return "\n".join(made)
 

@@ -67,6 +67,7 @@ def spans(subject: Subject, seconds: float, url: str) -> dict[str, Any]:
     if hasattr(subject, "calls_with_data"):
         loops["call with data"] = subject.calls_with_data
     cases = {f"{name}, recorded": Case(loop, subject.root, BLOCK) for name, loop in loops.items()}
+
     def whole(count: int) -> None:
         with subject.root():
             subject.spans(count)
@@ -185,8 +186,7 @@ def requests(subject: Subject, seconds: float, url: str) -> dict[str, Any]:
 
 
 TASKS: dict[str, Callable[[Subject, float, str], dict[str, Any]]] = {
-    task.__name__: task
-    for task in (never, spans, transactions, delivered, memory, growth, threads, requests)
+    task.__name__: task for task in (never, spans, transactions, delivered, memory, growth, threads, requests)
 }
 
 

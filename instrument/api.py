@@ -20,7 +20,7 @@ from .recording import (
     capture_error,
     capture_given,
     capture_text,
-    get_span,
+    here,
     is_suppressed,
     span,
     traced,
@@ -123,12 +123,12 @@ def get_current_scope() -> Scope:
 
 def get_current_span() -> Span | None:
     """The span that is current here, or `None`."""
-    return get_span()
+    return here()
 
 
 def get_current_transaction() -> Transaction | None:
     """The transaction that is running here, or `None`."""
-    current = get_span()
+    current = here()
     return current.transaction if current is not None else None
 
 
@@ -267,7 +267,7 @@ def stats() -> Stats:
 
 
 def _headers() -> dict[str, str]:
-    current = get_span()
+    current = here()
     if current is not None:
         return current.trace_headers()
     scope = HUB.scope

@@ -270,6 +270,11 @@ def incoming_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
+def process_environment() -> dict[str, str]:
+    """A copy of the environment, for a child process."""
+    return dict(os.environ)
+
+
 def otlp_environment() -> OtlpSettings:
     """How the environment says an OTLP receiver is reached."""
     return otlp_settings(os.environ)

@@ -45,7 +45,7 @@ def init(dsn: str | Dsn | None = None, **options: Any) -> Client:
     if settings.debug:
         _show_log()
     guard_collector()
-    settle(chosen)
+    settle(chosen, init)
     atexit.unregister(_at_exit)
     atexit.register(_at_exit)
     return client

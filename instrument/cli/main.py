@@ -18,6 +18,9 @@ COMMANDS: Final = {
     "list": ("list", "recent traces, newest first"),
     "show": ("show", "one trace as a waterfall"),
     "demo": ("demo", "a traced program of two processes, and what it recorded"),
+    "doctor": ("doctor", "whether what is recorded arrives, and what to do if not"),
+    "flush": ("flush", "deliver what waits on disk, also of processes that have died"),
+    "patches": ("patches", "which libraries are watched by themselves, and why others are not"),
 }
 """Command: its module in this folder, which has `add_arguments(parser)` and `run(arguments)`, and one line of help."""
 

@@ -87,9 +87,9 @@ class _Picture:
         title.stylize("bold")
         facts = [Text(quantity(trace.spans, "span"))] if trace.roots else []
         if trace.roots:
-            facts.insert(0, Text(duration(trace.duration, ascii_only=glyphs.ascii_only), "bold"))
+            facts.insert(0, Text.assemble((duration(trace.duration, ascii_only=glyphs.ascii_only), "bold")))
         if trace.error_count:
-            facts.append(Text(quantity(trace.error_count, "error"), "red"))
+            facts.append(Text.assemble((quantity(trace.error_count, "error"), "red")))
         if len(self.colors) > 1:
             facts.append(Text(quantity(len(self.colors), "process", "processes")))
         told = self._told(facts)

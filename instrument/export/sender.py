@@ -2,13 +2,13 @@
 
 It is started by the first record, in the process that made the record, and never by a fork hook. It is a thread of the
 interpreter's lowest kind: no start-up handshake, no lock of the `threading` module that a signal handler could find
-taken, nothing that a patch of `threading` could hand a context to, and the process does not wait for it.
+taken, and the process does not wait for it. Its context is empty, whatever patches of `threading` hand on to others, so
+no span is current in it and nothing that it does is recorded.
 """
 
 from __future__ import annotations
 
 import _thread
-import contextvars
 import os
 import sys
 import threading
@@ -134,8 +134,7 @@ class Sender:
 
     def _live(self, life: Any, bell: Bell, haste: Bell) -> None:
         try:
-            # In an empty context no span is current, so nothing that is done here is recorded.
-            if not _guard.guarded("sender", False, contextvars.Context().run, self._loop, bell, haste):
+            if not _guard.guarded("sender", False, self._loop, bell, haste):
                 self._died = _clock.seconds()
         finally:
             life.release()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -13,10 +13,19 @@ from .. import _guard
 from ..errors import BadOption
 from .patch import LibraryPatch, Patch
 
-__all__ = ["PatchState", "apply", "listing", "remove", "select", "settle"]
+__all__ = ["PatchState", "apply", "listing", "remove", "select", "settle", "starter"]
 
 KNOWN: Final[Mapping[str, tuple[str, str]]] = {
+    "_thread": ("threading", "LowThreads"),
+    "concurrent.futures.thread": ("concurrent_futures", "ThreadExecutor"),
+    "concurrent.futures.process": ("concurrent_futures", "ProcessExecutor"),
+    "gevent": ("gevent", "Greenlets"),
+    "gevent.pool": ("gevent", "Groups"),
     "http.client": ("http_client", "HttpClient"),
+    "multiprocessing.pool": ("multiprocessing", "Pools"),
+    "multiprocessing.process": ("multiprocessing", "Processes"),
+    "subprocess": ("subprocess", "Subprocesses"),
+    "threading": ("threading", "Threads"),
 }
 """Name of the patched library -> our module and its class. All of them are on by default."""
 
@@ -95,6 +104,7 @@ class _Entry:
 
 _entries: dict[str, _Entry] = {}
 _awaited: set[str] = set()
+_start: Callable[..., Any] | None = None
 
 
 def select(given: Iterable[Any], *, defaults: bool) -> dict[str, Any]:
@@ -110,13 +120,23 @@ def select(given: Iterable[Any], *, defaults: bool) -> dict[str, Any]:
     return chosen
 
 
-def settle(chosen: Mapping[str, Any]) -> None:
-    """Apply these patches, and take off those that a former `init` applied and this one does not want."""
+def settle(chosen: Mapping[str, Any], start: Callable[..., Any]) -> None:
+    """Apply these patches, and take off those that a former `init` applied and this one does not want.
+
+    `start` is what a child process is to call to be configured like this one: `init`.
+    """
+    global _start
+    _start = start
     for name, entry in list(_entries.items()):
         if entry.wanted == "init" and name not in chosen:
             entry.take_off("not asked for by the last init")
     for name, patch in chosen.items():
         _put_on(name, patch, "init")
+
+
+def starter() -> Callable[..., Any] | None:
+    """What configures a child process like this one; `None` before `init`."""
+    return _start
 
 
 def apply(names: Iterable[str]) -> None:

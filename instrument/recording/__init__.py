@@ -12,9 +12,10 @@ from .event import ErrorEvent, Event, TransactionEvent, count_event, spans_of
 from .failure import note_of
 from .hub import HUB, NOOP_SINK, Hub, NoopSink, Sink
 from .noop import NOOP_SPAN, NoopSpan, NoopTransaction, is_suppressed
-from .opening import begin_transaction, here, span
+from .opening import begin_transaction, span
+from .remote import continue_here
 from .scope import Scope
-from .span import Span, Transaction, get_span, start_span
+from .span import Span, Transaction, get_span, here, start_span
 from .stacktrace import FrameRules
 from .suspended import guard_collector
 from .trace import Trace
@@ -46,6 +47,7 @@ __all__ = [
     "capture_error",
     "capture_given",
     "capture_text",
+    "continue_here",
     "count_event",
     "get_scope",
     "get_span",

@@ -12,7 +12,7 @@ from .event import ErrorEvent
 from .failure import Note, mark_captured, note_of
 from .hub import HUB, Hub
 from .noop import is_suppressed
-from .span import get_span
+from .span import Span, here
 
 __all__ = ["capture_error", "capture_given", "capture_text"]
 
@@ -67,7 +67,7 @@ def _capture(hub: Hub, event: ErrorEvent, place: Note, hint: dict[str, Any]) -> 
     event.op = place.op
     if event.transaction is None:
         event.transaction, event.transaction_source = place.transaction, place.source
-    span = get_span()
+    span: Span | None = here()
     trace = span.transaction.trace if span is not None and span.transaction is not None else scope.trace
     if trace.id == event.trace_id:
         event.dynamic_sampling_context = trace.sampling_context(place.transaction, place.source) or None
@@ -87,7 +87,7 @@ def _identity(place: Note) -> dict[str, Any]:
 
 def _place(hub: Hub) -> Note:
     """Where this context is: in a span, or in the scope's own trace."""
-    span = get_span()
+    span: Span | None = here()
     if span is None or not span.span_id:
         scope = hub.scope
         trace = scope.trace

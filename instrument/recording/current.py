@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 from weakref import ref
 
-__all__ = ["Current", "get_scope", "get_span", "loosen_scope", "release", "set_span", "swap_scope", "unusual"]
+__all__ = ["Current", "get_scope", "get_span", "loosen_scope", "set_span", "swap_scope", "unusual"]
 
 
 class Current(Protocol):
@@ -33,7 +33,7 @@ get_span: Callable[[], Any] = _span.get
 set_span: Callable[[Any], Any] = _span.set
 
 unusual: dict[Any, Any] = {}
-"""Empty but while a generator holds a span open across a `yield`, or the collector runs finalizers (see `held`)."""
+"""Empty but while the span set here may not be the current one, and must not be set plainly (see `suspended`)."""
 
 
 def get_scope() -> Any:
@@ -55,16 +55,3 @@ def loosen_scope() -> None:
     scope = _scope.get()
     if scope is not None and type(scope) is not ref:
         _scope.set(ref(scope))
-
-
-def release(span: Current) -> None:
-    """Take `span` out of what is current here, wherever in the chain of open spans it stands."""
-    current = get_span()
-    if current is span:
-        set_span(span._outer)
-        return
-    while current is not None:
-        inner, current = current, current._outer
-        if current is span:
-            inner._outer = span._outer
-            return

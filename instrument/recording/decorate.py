@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import types
 from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any
 
 from .._clock import ticks
-from .current import release, set_span, unusual
+from .construction import decorate_class
+from .current import set_span, unusual
 from .drivers import driving, driving_async
 from .failure import note
 from .follow import PLAIN, follow, goes_on
@@ -17,15 +20,20 @@ from .noop import NoopSpan
 from .recipe import Recipe
 from .segment import NO_SEGMENT
 from .span import Span, get_span
+from .suspended import release
 
 __all__ = ["decorate"]
+
+_MAKERS: tuple[Callable[..., Any], ...] = (contextlib.contextmanager, contextlib.asynccontextmanager)
+_MANAGERS: dict[Any, Callable[..., Any]] = {make(iter).__code__: make for make in _MAKERS}
+"""What makes a context manager of a generator, by the code of what it makes."""
 
 _MARK = "_self_instrument_decorated"
 """Named so that a proxy of wrapt's keeps it for itself."""
 
 
 def decorate(target: Any, recipe_for: Callable[[Callable[..., Any]], Recipe], mark: str) -> Any:
-    """`target` with its calls recorded as `recipe_for` says. Decorated twice with the same `mark`, it is decorated once.
+    """`target` with its calls recorded as `recipe_for` says; decorated twice with the same `mark` is decorated once.
 
     Wrappers that Python or its library puts around functions are taken off, and put back around the decorated function.
     """
@@ -40,19 +48,29 @@ def decorate(target: Any, recipe_for: Callable[[Callable[..., Any]], Recipe], ma
     if isinstance(target, functools.partialmethod):
         return functools.partialmethod(decorate(target.func, recipe_for, mark), *target.args, **target.keywords)
     if isinstance(target, functools.partial):
+        if isinstance(target.func, type):
+            return _marked(_proxy(target, recipe_for(target.func)), target, mark)
         inner = decorate(target.func, recipe_for, mark)
         return _like(target, type(target)(inner, *target.args, **target.keywords))
     if isinstance(target, MethodType):
         return MethodType(decorate(target.__func__, recipe_for, mark), target.__self__)
-    if mark in getattr(target, _MARK, ()):
+    manager = _MANAGERS.get(getattr(target, "__code__", None))
+    if manager is not None:
+        return _like(target, manager(decorate(target.__wrapped__, recipe_for, mark)))
+    if mark in (vars(target).get(_MARK, ()) if isinstance(target, type) else getattr(target, _MARK, ())):
         return target
     if isinstance(target, type):
-        return _decorate_class(target, recipe_for, mark)
+        decorate_class(target, recipe_for(target))
+        return _marked(target, target, mark)
     if not callable(target):
         raise TypeError(f"only callables can be decorated, not {type(target).__name__}")
-    wrapper = _wrapped(target, recipe_for(target))
-    setattr(wrapper, _MARK, (*getattr(target, _MARK, ()), mark))
-    return wrapper
+    return _marked(_wrapped(target, recipe_for(target)), target, mark)
+
+
+def _marked(decorated: Any, original: Any, mark: str) -> Any:
+    former = vars(original).get(_MARK, ()) if isinstance(original, type) else getattr(original, _MARK, ())
+    setattr(decorated, _MARK, (*former, mark))
+    return decorated
 
 
 def _like(original: Any, copy: Any) -> Any:
@@ -63,38 +81,13 @@ def _like(original: Any, copy: Any) -> Any:
     return copy
 
 
-def _decorate_class(target: type, recipe_for: Callable[[Callable[..., Any]], Recipe], mark: str) -> type:
-    """The class itself; making an instance is recorded, in `__init__` or, where it has none, in `__new__`."""
-    name = "__init__" if "__init__" in target.__dict__ or "__new__" not in target.__dict__ else "__new__"
-    made = target.__dict__.get(name, getattr(target, name))
-    inner = made.__func__ if isinstance(made, staticmethod) else made
-    recipe = recipe_for(target)
-    if isinstance(inner, FunctionType):
-        wrapper = _wrapped(inner, recipe)
-    else:
-        wrapper = _constructor(target, recipe)
-    setattr(target, name, staticmethod(wrapper) if name == "__new__" else wrapper)
-    setattr(target, _MARK, (*target.__dict__.get(_MARK, ()), mark))
-    return target
-
-
-def _constructor(target: type, recipe: Recipe) -> Callable[..., None]:
-    """An `__init__` for a class that inherits one written in C."""
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        with recipe.open(args, kwargs):
-            super(target, self).__init__(*args, **kwargs)  # type: ignore[arg-type]  # a class is a type object
-
-    __init__.__qualname__ = f"{target.__qualname__}.__init__"
-    __init__.__module__ = target.__module__
-    return __init__
-
-
 def _wrapped(function: Callable[..., Any], recipe: Recipe) -> Any:
     if inspect.isasyncgenfunction(function):
         wrapper: Any = driving_async(lambda args, kwargs: (function(*args, **kwargs), recipe.open(args, kwargs)))
     elif inspect.isgeneratorfunction(function):
         wrapper = driving(lambda args, kwargs: (function(*args, **kwargs), recipe.open(args, kwargs)))
+        if getattr(function, "__code__", wrapper.__code__).co_flags & inspect.CO_ITERABLE_COROUTINE:
+            wrapper = types.coroutine(wrapper)
     elif inspect.iscoroutinefunction(function):
         wrapper = _coroutine_function(function, recipe)
     elif not isinstance(function, FunctionType):
@@ -154,7 +147,10 @@ def _plain_function(function: Callable[..., Any], recipe: Recipe) -> Callable[..
                 span.end_ticks = ticks()
             if get_span() is span:
                 set_span(parent)
-            _after_failure(span, error)
+            try:
+                _after_failure(span, error)
+            except RecursionError:
+                pass
             raise
         if type(result) not in PLAIN and goes_on(result):
             span.leave()
@@ -174,7 +170,7 @@ def _plain_function(function: Callable[..., Any], recipe: Recipe) -> Callable[..
 
 
 def _after_failure(span: Span, error: BaseException) -> None:
-    release(span)
+    release(span, unwound=True)
     span._outer = None
     note(span, type(error), error)
     if span._segment.closed:
@@ -198,13 +194,16 @@ def _run(recipe: Recipe, function: Callable[..., Any], args: tuple[Any, ...], kw
 
 def _proxy(target: Callable[..., Any], recipe: Recipe) -> Any:
     """For an object that can be called, or a C function with attributes of its own: it keeps all it is."""
+    return _proxy_type()(target, lambda wrapped, instance, args, kwargs: _run(recipe, wrapped, args, kwargs))
+
+
+@functools.cache
+def _proxy_type() -> Any:
     from wrapt import FunctionWrapper
 
-    class Decorated(FunctionWrapper):  # type: ignore[type-arg]  # generic only for checkers
-        def __reduce__(self) -> str:
-            return str(self.__qualname__)
+    class Decorated(FunctionWrapper):  # type: ignore[type-arg]  # wrapt has no strict types
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            name = getattr(self.__wrapped__, "__qualname__", None)
+            return name if name is not None else self.__wrapped__.__reduce_ex__(protocol)
 
-        def __reduce_ex__(self, protocol: Any) -> str:
-            return str(self.__qualname__)
-
-    return Decorated(target, lambda wrapped, instance, args, kwargs: _run(recipe, wrapped, args, kwargs))
+    return Decorated

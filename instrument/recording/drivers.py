@@ -1,18 +1,22 @@
-"""Drivers: they run the body of a generator with its span current, and the consumer with its own."""
+"""Drivers: they run the body of a generator with its span current, and the consumer with its own.
+
+At each turn what was current in the body is swapped in, and out again before the consumer goes on; the time between is
+counted. Nothing is swapped where nothing is recorded, and under contextlib, where the user's block counts as inside.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from .._clock import ticks
+from .._clock import exact_seconds
 from .current import set_span, unusual
-from .held import hold
 from .noop import NoopSpan
 from .span import Span, get_span
-from .suspended import current_span, holder
+from .suspended import current_span, hold, holder, is_collecting, turning
 
 __all__ = ["driving", "driving_async"]
 
@@ -20,125 +24,54 @@ G = TypeVar("G")
 Begin = Callable[["tuple[Any, ...]", "dict[str, Any]"], "tuple[G, Span]"]
 
 
-class Shift(Protocol):
-    """What happens to the current span when a body starts to run, stops, and ends."""
-
-    def enter(self) -> None:
-        """The body runs."""
-
-    def leave(self) -> None:
-        """The consumer runs."""
-
-    def end(self, error: BaseException | None) -> None:
-        """The generator has ended, by `error` or by itself."""
-
-
-class Turns:
-    """The span is current while the body runs, and only then; the time that takes is counted."""
-
-    __slots__ = ("_active", "_began", "_inner", "_outer", "_span")
-
-    def __init__(self, span: Span, frame: FrameType) -> None:
-        self._span = span
-        self._inner: Span | None = span
-        self._active = 0
-        span._outer = get_span()
-        if unusual:
-            span._within = current_span(frame)
-
-    def enter(self) -> None:
-        """Swap in what was current in the body."""
-        self._outer = get_span()
-        set_span(self._inner)
-        self._began = ticks()
-
-    def leave(self) -> None:
-        """Swap it out."""
-        self._active += ticks() - self._began
-        self._inner = get_span()
-        set_span(self._outer)
-
-    def end(self, error: BaseException | None) -> None:
-        """Finish the span."""
-        self._span.set_data("active_seconds", self._active / 1e9)
-        self._span._close(type(error) if error is not None else None, error)
-
-
-class Block:
-    """The span is current until the generator ends: contextlib drives it, and it stands for the user's block."""
-
-    __slots__ = ("_span",)
-
-    def __init__(self, span: Span, frame: FrameType) -> None:
-        self._span = hold(span, frame).__enter__()
-
-    def enter(self) -> None:
-        """Nothing changes."""
-
-    def leave(self) -> None:
-        """Nothing changes."""
-
-    def end(self, error: BaseException | None) -> None:
-        """Finish the span."""
-        self._span.__exit__(type(error) if error is not None else None, error, None)
-
-
-class Idle:
-    """Nothing is recorded."""
-
-    __slots__ = ()
-
-    def enter(self) -> None:
-        """Nothing changes."""
-
-    def leave(self) -> None:
-        """Nothing changes."""
-
-    def end(self, error: BaseException | None) -> None:
-        """Nothing to finish."""
-
-
-def _shift(span: Span, frame: FrameType) -> Shift:
-    if type(span) is NoopSpan:
-        return Idle()
-    return Turns(span, frame) if holder(frame) is frame else Block(span, frame)
-
-
 def driving(begin: Begin[Generator[Any, Any, Any]]) -> Callable[..., Generator[Any, Any, Any]]:
     """A generator function that advances what `begin` makes of a call's arguments, under the span that goes with it."""
 
     def driver(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         generator, span = begin(args, kwargs)
-        shift = _shift(span, sys._getframe())
-        step: Any = generator.send
+        frame = sys._getframe()
+        if not _takes_turns(span, frame):
+            with hold(span, frame):
+                return (yield from generator)
+        # In local names, because the loop is paid for each item.
+        get, put, now, send = get_span, set_span, exact_seconds, generator.send
+        inner = _start(span, frame)
+        active = 0.0
+        step: Any = send
         value: Any = None
-        error: BaseException | None = None
         try:
             while True:
-                shift.enter()
+                outer = get()
+                swaps = not unusual or not is_collecting()
+                if swaps:
+                    put(inner)
+                item = None
+                active -= now()
                 try:
                     item = step(value)
-                except StopIteration as stop:
-                    return stop.value
-                finally:
-                    shift.leave()
+                except BaseException as error:
+                    active += now()
+                    if swaps:
+                        put(outer)
+                    if isinstance(error, StopIteration):
+                        value = error.value
+                        break
+                    raise
+                active += now()
+                if swaps:
+                    inner = get()
+                    put(outer)
+                step = send
                 try:
                     value = yield item
-                    step = generator.send
-                except GeneratorExit:
-                    shift.enter()
-                    try:
-                        generator.close()
-                    finally:
-                        shift.leave()
-                    raise
                 except BaseException as thrown:
-                    value, step = thrown, generator.throw
-        except BaseException as failure:
-            error = failure
+                    step, value = generator.throw, thrown
+        except BaseException as error:
+            value = None
+            _stop(span, frame, active, error)
             raise
-        finally:
-            shift.end(error)
+        _stop(span, frame, active, None)
+        return value
 
     return driver
 
@@ -148,35 +81,81 @@ def driving_async(begin: Begin[AsyncGenerator[Any, Any]]) -> Callable[..., Async
 
     async def driver(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         generator, span = begin(args, kwargs)
-        shift = _shift(span, sys._getframe())
-        step: Any = generator.asend
-        value: Any = None
-        error: BaseException | None = None
-        try:
-            while True:
-                shift.enter()
-                try:
-                    item = await step(value)
-                except StopAsyncIteration:
-                    return
-                finally:
-                    shift.leave()
-                try:
-                    value = yield item
-                    step = generator.asend
-                except GeneratorExit:
-                    shift.enter()
+        frame = sys._getframe()
+        turns = _takes_turns(span, frame)
+        block: AbstractContextManager[Any] = nullcontext() if turns else hold(span, frame)
+        with block:
+            get, put, now, send = get_span, set_span, exact_seconds, generator.asend
+            inner = _start(span, frame) if turns else None
+            active = 0.0
+            step: Any = _unseen(generator)
+            value: Any = None
+            try:
+                while True:
+                    outer = get()
+                    swaps = turns and (not unusual or not is_collecting())
+                    if swaps:
+                        put(inner)
+                    item = None
+                    active -= now()
                     try:
-                        await generator.aclose()
-                    finally:
-                        shift.leave()
-                    raise
-                except BaseException as thrown:
-                    value, step = thrown, generator.athrow
-        except BaseException as failure:
-            error = failure
-            raise
-        finally:
-            shift.end(error)
+                        item = await step(value)
+                    except BaseException as error:
+                        active += now()
+                        if swaps:
+                            put(outer)
+                        if isinstance(error, StopAsyncIteration):
+                            break
+                        raise
+                    active += now()
+                    if swaps:
+                        inner = get()
+                        put(outer)
+                    step = send
+                    try:
+                        value = yield item
+                    except BaseException as thrown:
+                        step, value = generator.athrow, thrown
+            except BaseException as error:
+                value = None
+                if turns:
+                    _stop(span, frame, active, error)
+                raise
+            if turns:
+                _stop(span, frame, active, None)
 
     return driver
+
+
+def _takes_turns(span: Span, frame: FrameType) -> bool:
+    return type(span) is not NoopSpan and holder(frame) is frame
+
+
+def _start(span: Span, frame: FrameType) -> Span | None:
+    """`span` belongs to the driver that runs in `frame`, and is current in the body."""
+    span._outer = None
+    if unusual:
+        span._within = current_span(frame)
+    turning[id(frame)] = span
+    return span
+
+
+def _stop(span: Span, frame: FrameType, active: float, error: BaseException | None) -> None:
+    """The driver is done: finish `span`. The body ran for `active` seconds."""
+    turning.pop(id(frame), None)
+    span.set_data("active_seconds", active)
+    span._close(type(error) if error is not None else None, error)
+
+
+def _unseen(generator: AsyncGenerator[Any, Any]) -> Callable[[Any], Any]:
+    """The first step of `generator`, which hides it from the event loop: the loop is to close the driver, not both."""
+
+    def step(value: Any) -> Any:
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(None, None)
+        try:
+            return generator.asend(value)
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+
+    return step

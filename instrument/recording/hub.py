@@ -218,9 +218,15 @@ class Hub:
         """A span finished after its transaction was handed over: it leaves as a later part of the trace."""
         group = segment.collect_late(span)
         if group:
-            _guard.guarded("late span", None, self._deliver_late, span, group[1:], segment)
+            self.deliver_part(group, segment)
 
-    def _deliver_late(self, span: Span, below: list[Span], segment: Segment) -> None:
+    def deliver_part(self, spans: list[Any], segment: Segment) -> None:
+        """The first of `spans` and those below it, which have finished late, leave together."""
+        for span in spans:
+            self.open_spans.discard(span)
+        _guard.guarded("late span", None, self._deliver_part, spans[0], spans[1:], segment)
+
+    def _deliver_part(self, span: Span, below: list[Span], segment: Segment) -> None:
         self.books.count("transactions", "started")
         trace = segment.trace
         event = TransactionEvent(

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from .segment import NO_SEGMENT
-from .span import Span, Transaction, get_span
+from .span import Span, Transaction, here
 
 __all__ = ["NOOP_SPAN", "NoopSpan", "NoopTransaction", "SuppressedTransaction", "is_suppressed"]
 
@@ -137,5 +137,5 @@ NOOP_SPAN = NoopSpan()
 
 def is_suppressed() -> bool:
     """Whether recording is suppressed here."""
-    span = get_span()
+    span = here()
     return type(span) is NoopSpan and span.suppresses

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from .._books import Books
 
@@ -18,45 +18,54 @@ NAMES = 1000
 
 
 class OpenSpans:
-    """The books of late spans. A span that is dropped without being finished stays counted, by its name."""
+    """The books of late spans. A span that is dropped without being finished stays counted, by its name.
+
+    Every change is one step on a dictionary, so it is safe in any thread, signal handler or finalizer.
+    """
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._open: WeakKeyDictionary[Span, str] = WeakKeyDictionary()
-        self._names: Counter[str] = Counter()
+        self._open: dict[int, tuple[ref[Span], str]] = {}
+        self._lost = Books()
+        self._names: dict[str, None] = {}
 
     def add(self, span: Span) -> None:
         """Count `span` as started and open."""
         name = f"{span.op}: {span.description}"
         if name not in self._names and len(self._names) >= NAMES:
             name = "and others"
-        self._open[span] = name
-        self._names[name] += 1
+        self._names[name] = None
+        key = id(span)
+        self._open[key] = (ref(span, lambda _: self._lose(key)), name)
         self._books.count("spans", "started")
         self._books.count("spans", "open")
 
+    def _lose(self, key: int) -> None:
+        entry = self._open.pop(key, None)
+        if entry is not None:
+            self._lost.count("unfinished", entry[1])
+
     def discard(self, span: Span) -> None:
         """`span` has finished and leaves as part of an item; one that was never seen here is counted as started."""
-        name = self._open.pop(span, None)
-        if name is None:
+        if self._open.pop(id(span), None) is None:
             self._books.count("spans", "started")
-            return
-        self._books.count("spans", "open", -1)
-        self._names[name] -= 1
-        if not self._names[name]:
-            del self._names[name]
+        else:
+            self._books.count("spans", "open", -1)
 
     def give_up(self) -> None:
         """Count what is open as lost."""
-        lost = sum(self._names.values())
-        self._open.clear()
-        self._names.clear()
+        lost = sum(self.names().values())
+        self._open, self._lost = {}, Books()
         self._books.count("spans", "open", -lost)
         self._books.count("spans", "dropped:unfinished", lost)
 
     def names(self) -> dict[str, int]:
         """How many are open, by "op: description"."""
-        return dict(self._names)
+        names: Counter[str] = Counter(name for _, name in self._open.copy().values())
+        for name in self._names.copy():
+            names[name] += self._lost.total("unfinished", name)
+        return {name: count for name, count in names.items() if count}
 
     def __iter__(self) -> Iterator[Span]:
-        return iter(list(self._open))
+        found: list[Any] = [reference() for reference, _ in self._open.copy().values()]
+        return iter([span for span in found if span is not None])

@@ -10,16 +10,15 @@ from .. import _guard, _ids
 from .._clock import ticks
 from ..propagation import TraceContext, read_headers
 from .current import unusual
-from .held import hold
 from .hub import HUB, Hub
 from .noop import NOOP_SPAN, NoopTransaction, SuppressedTransaction, is_suppressed
 from .sampling import decide
 from .segment import NO_SEGMENT
 from .span import Span, Transaction, get_span
-from .suspended import GENERATOR, current_span
+from .suspended import GENERATOR, current_span, hold
 from .trace import Trace
 
-__all__ = ["begin_transaction", "here", "span"]
+__all__ = ["begin_transaction", "span"]
 
 _getframe = sys._getframe
 
@@ -66,11 +65,6 @@ def span(
     return child
 
 
-def here() -> Span | None:
-    """The span that is current for the caller's caller, suspended generators considered."""
-    return current_span(_getframe(2)) if unusual else get_span()
-
-
 def begin_transaction(
     op: str | None,
     name: str | None,
@@ -99,7 +93,7 @@ def begin_transaction(
     if not trace.sampled or (trace.rate is None and hub.options.only_passes_ids):
         hub.unsampled()
         kind = NoopTransaction
-    transaction = kind(trace, op, name, source)
+    transaction: Transaction = hold(kind(trace, op, name, source), _getframe(2))
     transaction._id = started.span_id
     if data:
         transaction.update_data(dict(data))

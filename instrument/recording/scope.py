@@ -8,8 +8,9 @@ from typing import Any
 
 from .. import _guard, _ids
 from .breadcrumb import breadcrumb
-from .current import release, set_span
-from .span import Span, Transaction, get_span
+from .current import set_span
+from .span import Span, Transaction, here
+from .suspended import is_collecting, release
 from .trace import Recorder, Trace
 from .values import plain, plain_mapping, text
 
@@ -38,6 +39,13 @@ class Scope:
         self.request: dict[str, Any] | None = None
         self.breadcrumbs: deque[dict[str, Any]] = deque(maxlen=self._hub.options.max_breadcrumbs)
 
+    def within(self, trace: Trace) -> Scope:
+        """A scope with the same data that belongs to `trace`."""
+        twin = self.copy()
+        twin._trace = trace
+        twin._span_id = None
+        return twin
+
     def copy(self) -> Scope:
         """A scope with the same data, which from then on goes its own way."""
         twin = Scope(self._hub, self._trace)
@@ -53,7 +61,7 @@ class Scope:
     @property
     def span(self) -> Span | None:
         """The span that is current in this context."""
-        return get_span()
+        return here()
 
     @property
     def transaction(self) -> Transaction | None:
@@ -62,7 +70,7 @@ class Scope:
 
     def get_transaction(self) -> Transaction | None:
         """The transaction of the current span, or `None` when none is running here."""
-        span = get_span()
+        span = here()
         return span.transaction if span is not None else None
 
     def set_span(self, span: Span | None) -> None:
@@ -70,10 +78,12 @@ class Scope:
 
         `None` leaves nothing current.
         """
-        outer = get_span()
+        outer = here()
         if isinstance(outer, Transaction) and outer._placed:
             release(outer)
-            outer = get_span()
+            outer = here()
+        if is_collecting():
+            return
         if span is None:
             set_span(None)
             return
@@ -81,7 +91,7 @@ class Scope:
             return
         if isinstance(span, Transaction):
             span._placed = True
-        span._outer = outer
+        span._outer = span._within = outer
         set_span(span)
 
     def set_tag(self, key: str, value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
+from weakref import ref
 
 from .. import _clock, _ids
 from .trace import Trace
@@ -54,7 +55,7 @@ class Segment:
         self.add = self.spans.append
         self.closed = False
         self._lock = threading.RLock()
-        self._waiting: dict[Any, list[Any]] | None = None
+        self._waiting: dict[int, tuple[ref[Any], list[Any]]] = {}
 
     def close(self) -> tuple[list[Any], list[Any]]:
         """The finished spans and the unfinished ones; from now on each of the latter finds its own way."""
@@ -63,11 +64,11 @@ class Segment:
             self.transaction = None
             spans, self.spans = self.spans, []
             self.add = self.trace.hub.open_spans.add
-            finished = [span for span in spans if span.end_ticks is not None]
+            finished = [span for span in spans if span.end_ticks is not None and not is_sealed(span)]
             unfinished = []
             if len(finished) < len(spans):
                 taken = set(map(id, finished))
-                unfinished = [span for span in spans if id(span) not in taken]
+                unfinished = [span for span in spans if id(span) not in taken and not is_sealed(span)]
                 for span in unfinished:
                     self.trace.hub.open_spans.add(span)
             seal(spans, finished)
@@ -80,24 +81,31 @@ class Segment:
         span itself and the late ones below it.
         """
         with self._lock:
+            if is_sealed(span):
+                return []
             top = span
             parent = span._parent
-            if isinstance(parent, str):
-                return []
             while parent is not None and not isinstance(parent, str) and parent._segment is self:
                 if parent.end_ticks is None:
                     top = parent
                 parent = parent._parent
-            self.trace.hub.open_spans.discard(span)
-            waiting = self._waiting
-            if waiting is None:
-                waiting = self._waiting = {}
+            seal([span], [span])
             if top is not span:
-                waiting.setdefault(top, []).append(span)
+                self._wait(span, top)
                 return []
-            group = [span, *waiting.pop(span, ())]
-            seal(group, group)
-            return group
+            return [span, *self._stop_waiting(id(span))]
+
+    def _wait(self, span: Recorded, top: Any) -> None:
+        """Keep `span` until `top` finishes, or is dropped unfinished."""
+        key = id(top)
+        if key not in self._waiting:
+            own = ref(self)
+            self._waiting[key] = (ref(top, lambda _: _go_without(own, key)), [])
+        self._waiting[key][1].append(span)
+
+    def _stop_waiting(self, key: int) -> list[Any]:
+        entry = self._waiting.pop(key, None)
+        return [] if entry is None else entry[1]
 
     def name_open_spans(self) -> None:
         """Draw the ids of everything that may be named as a parent in a forked child."""
@@ -121,13 +129,25 @@ class Segment:
         self.add = self.trace.hub.open_spans.add
 
 
+def _go_without(reference: ref[Segment], key: int) -> None:
+    segment = reference()
+    if segment is not None:
+        for span in segment._stop_waiting(key):
+            segment.trace.hub.deliver_part([span], segment)
+
+
 NO_SEGMENT = cast(Segment, None)
 """What a span that records nothing has for a segment."""
 
 
+def is_sealed(span: Recorded) -> bool:
+    """Whether it has left as a part of something: it names its parent, and holds it no longer."""
+    return isinstance(span._parent, str)
+
+
 def seal(spans: Sequence[Recorded], finished: Sequence[Recorded]) -> None:
     """Draw the ids still missing in `spans`, and let go of the parents of `finished`, keeping their ids."""
-    for span, drawn in zip(spans, _ids.span_ids(len(spans))):
+    for span, drawn in zip(spans, _ids.span_ids(len(spans)), strict=False):
         if span._id is None:
             span._id = drawn
     for span in finished:

@@ -14,18 +14,23 @@ from typing import Any, TypeVar
 from .. import _ids
 from .._clock import ticks
 from . import current, failure
-from .current import release, set_span, unusual
+from .current import set_span, unusual
 from .segment import Segment
 from .status import status_of_http
-from .suspended import current_span, is_collecting
+from .suspended import GENERATOR, current_span, hold, is_collecting, release
 from .trace import Trace
 from .values import plain, plain_mapping, text
 
-__all__ = ["Span", "Transaction", "get_span", "start_span"]
+__all__ = ["Span", "Transaction", "get_span", "here", "start_span"]
 
 get_span: Callable[[], Span | None] = current.get_span
 
 S = TypeVar("S", bound="Span")
+
+
+def here() -> Span | None:
+    """The span that is current for the caller, suspended generators considered."""
+    return current_span(sys._getframe(1)) if unusual else get_span()
 
 SCALARS = frozenset({str, int, float, bool, type(None)})
 """Types whose values cannot change and hold nothing else: kept as they are, and cut to size when they are handed over."""
@@ -124,6 +129,9 @@ class Span:
         handed over is delivered by itself, under this parent.
         """
         child = start_span(Span, self, op, description)
+        frame = sys._getframe(1)
+        if frame.f_code.co_flags & GENERATOR:
+            hold(child, frame)
         if data:
             child.update_data(data)
         if tags:
@@ -137,7 +145,7 @@ class Span:
                 self.status = text(status)
             self.end_ticks = ticks()
             if get_span() is self:
-                set_span(self._outer)
+                release(self)
             if self._segment.closed:
                 self._deliver_late()
 
@@ -200,17 +208,17 @@ class Span:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.end_ticks is None:
-            self.end_ticks = ticks()
-            if kind is not None:
-                failure.note(self, kind, error)
-            if self._segment.closed:
-                self._deliver_late()
-        if get_span() is self:
+        if get_span() is self and not unusual:
             set_span(self._outer)
         else:
-            release(self)
+            release(self, unwound=kind is not None)
         self._outer = None
+        if self.end_ticks is None:
+            if kind is not None:
+                failure.note(self, kind, error)
+            self.end_ticks = ticks()
+            if self._segment.closed:
+                self._deliver_late()
 
     def leave(self) -> None:
         """Stop being current here without ending."""
@@ -223,13 +231,13 @@ class Span:
 
     def _close(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
         """End as `__exit__` does, leaving alone what is current."""
+        self._outer = None
         if self.end_ticks is None:
-            self.end_ticks = ticks()
             if kind is not None:
                 failure.note(self, kind, error)
+            self.end_ticks = ticks()
             if self._segment.closed:
                 self._deliver_late()
-        self._outer = None
 
     async def __aenter__(self: S) -> S:
         return self.__enter__()
@@ -331,13 +339,16 @@ class Transaction(Span):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and self.end_ticks is None:
-            failure.note(self, kind, error)
-        if self.end_ticks is None:
-            self.finish()
-        else:
-            release(self)
+        release(self, unwound=True)
+        self._close(kind, error)
+
+    def _close(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
         self._outer = None
+        if self.end_ticks is None:
+            if kind is not None:
+                failure.note(self, kind, error)
+            self.end_ticks = ticks()
+            self._hand_over()
 
     def _hand_over(self) -> None:
         self.trace.hub.hand_over(self, self._segment)

@@ -25,7 +25,6 @@ __all__ = [
     "GENERATOR",
     "Holding",
     "current_span",
-    "get_current",
     "guard_collector",
     "held_kinds",
     "hold",
@@ -40,7 +39,7 @@ GENERATOR = 0x20 | 0x200
 """Flags of a code object: a generator, an asynchronous generator."""
 
 _COLLECTING = "collecting"
-_CONTEXTLIB = "contextlib"
+_BETWEEN = frozenset({"contextlib", f"{__package__}.verbs"})
 _DRIVERS = f"{__package__}.drivers"
 _DELEGATES = frozenset(opmap[name] for name in ("YIELD_FROM", "SEND") if name in opmap)
 
@@ -93,7 +92,7 @@ def _strike(key: int, reference: Any) -> None:
 def hold(span: Any, frame: FrameType | None) -> Any:
     """Bind `span`, before it is entered, to the generator that opens it in `frame`, if one does."""
     kind = held_kinds.get(type(span))
-    frame = _beyond(frame, _CONTEXTLIB)
+    frame = _beyond(frame)
     if kind is not None and frame is not None and frame.f_code.co_flags & GENERATOR:
         found = holder(frame)
         if found is not None:
@@ -112,7 +111,7 @@ def holder(frame: FrameType) -> FrameType | None:
         driver = frame.f_back
         if driver is None:
             return frame
-        block = _beyond(driver, _CONTEXTLIB)
+        block = _beyond(driver)
         if block is driver and not _stands_for(frame, driver):
             return frame
         if block is None:
@@ -129,16 +128,11 @@ def _stands_for(inner: FrameType, driver: FrameType) -> bool:
     return driver.f_code.co_code[driver.f_lasti] in _DELEGATES
 
 
-def _beyond(frame: FrameType | None, module: str) -> FrameType | None:
-    """`frame`, or the nearest caller outside `module`."""
-    while frame is not None and frame.f_globals.get("__name__") == module:
+def _beyond(frame: FrameType | None) -> FrameType | None:
+    """`frame`, or the nearest caller that is not a part of how a block is entered."""
+    while frame is not None and frame.f_globals.get("__name__") in _BETWEEN:
         frame = frame.f_back
     return frame
-
-
-def get_current() -> Any:
-    """The span that is current for the caller."""
-    return current_span(sys._getframe(1)) if unusual else get_span()
 
 
 def current_span(frame: FrameType | None) -> Any:
@@ -150,7 +144,7 @@ def current_span(frame: FrameType | None) -> Any:
             set_span(current)
     while current is not None and current.is_suspended():
         current = current._outer
-    if current is not None and current.suppresses:
+    if getattr(current, "suppresses", False):
         return current
     while frame is not None:
         key = id(frame)
@@ -189,8 +183,8 @@ def release(span: Current, *, unwound: bool = False) -> None:
 
     With `unwound`, what was entered after it has gone too: an exception, or the end of a unit of work, has passed.
     """
-    top = current = get_span()
-    inner = None
+    current: Current | None = get_span()
+    inner: Current | None = None
     while current is not None and current is not span:
         inner, current = current, current._outer
     if current is None:
@@ -201,13 +195,10 @@ def release(span: Current, *, unwound: bool = False) -> None:
         set_span(span._outer)
     else:
         inner._outer = span._outer
-        while top is not None and top is not span._outer and top.is_over():
-            top = top._outer
-        set_span(top)
 
 
 def leave_later(span: Current, place: Any) -> None:
-    """`span` has ended where it could not be taken out of what is current in `place`; whoever finds it there does so."""
+    """`span` has ended where it could not be taken out of what is current in `place`; who finds it there does it."""
     key = ("left", id(span))
     unusual[key] = (ref(span, lambda _: unusual.pop(key, None)), place)
 

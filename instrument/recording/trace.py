@@ -28,6 +28,9 @@ class Recorder(Protocol):
     def deliver_late(self, span: Any, segment: Any) -> None:
         """A span has finished whose transaction was handed over before."""
 
+    def deliver_part(self, spans: list[Any], segment: Any) -> None:
+        """Spans have finished late that belong together."""
+
 
 class Trace:
     """One trace as this process knows it: begun here, or continued from a `TraceContext` that came in."""

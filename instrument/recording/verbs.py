@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from .decorate import decorate
-from .held import hold
 from .opening import begin_transaction
 from .recipe import SpanRecipe, TransactionRecipe
 from .span import Transaction
-from .suspended import GENERATOR
 
 __all__ = ["TransactionBlock", "traced", "transaction"]
 
@@ -78,9 +75,6 @@ class TransactionBlock:
 
     def __enter__(self) -> Transaction:
         begun = begin_transaction(self._op, self._name, **self._settings)
-        frame = sys._getframe(1)
-        if frame.f_code.co_flags & GENERATOR:
-            hold(begun, frame)
         self._transaction = begun
         return begun.__enter__()
 

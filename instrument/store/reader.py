@@ -128,17 +128,25 @@ class Reader:
 
 def _open(path: str) -> sqlite3.Connection:
     location = f"file:{quote(path)}?mode=ro"
+    try:
+        return _checked(location)
+    except sqlite3.OperationalError:
+        # In a folder that cannot be written SQLite can make no -shm file; then nobody writes the database either.
+        if os.access(os.path.dirname(path), os.W_OK) or os.path.exists(path + "-wal"):
+            raise
+        return _checked(location + "&immutable=1")
+
+
+def _checked(location: str) -> sqlite3.Connection:
+    """A connection that can read; SQLite itself opens the file only when it is asked something."""
     connection = sqlite3.connect(
         location, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.Error:
         connection.close()
-        # In a folder that cannot be written SQLite can make no -shm file; then nobody writes the database either.
-        if os.access(os.path.dirname(path), os.W_OK) or os.path.exists(path + "-wal"):
-            raise
-        connection = sqlite3.connect(location + "&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
+        raise
     return connection
 
 

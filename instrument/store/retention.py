@@ -36,9 +36,8 @@ class Schedule:
 
     def keep(self, connection: sqlite3.Connection, max_bytes: int, max_age: float) -> None:
         """Remove what is beyond the bounds. Cheap when nothing is."""
-        if _clock.seconds() >= self._next_look:
-            if not expire(connection, _clock.wall() / 1e9 - max_age):
-                self._next_look = _clock.seconds() + AGE_INTERVAL
+        if _clock.seconds() >= self._next_look and not expire(connection, _clock.wall() / 1e9 - max_age):
+            self._next_look = _clock.seconds() + AGE_INTERVAL
         shrink(connection, max_bytes)
 
 
@@ -93,8 +92,8 @@ def _remove_oldest_errors(connection: sqlite3.Connection) -> None:
     oldest = connection.execute("SELECT id, trace FROM errors ORDER BY id LIMIT ?", (PIECE,)).fetchall()
     connection.executemany("DELETE FROM errors WHERE id = ?", [(number,) for number, _ in oldest])
     connection.executemany(
-        "DELETE FROM traces WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM errors WHERE trace = ?1)"
-        " AND NOT EXISTS (SELECT 1 FROM transactions WHERE trace = ?1)",
+        "DELETE FROM traces WHERE id = ? AND NOT EXISTS (SELECT 1 FROM errors WHERE trace = traces.id)"
+        " AND NOT EXISTS (SELECT 1 FROM transactions WHERE trace = traces.id)",
         [(trace,) for _, trace in oldest],
     )
 

@@ -264,6 +264,7 @@ def test_stopping_breaks_off_a_hanging_request():
     sender.wake()
     assert until(lambda: world.delivery.sending_since is not None)
     sender.stop(last=lambda: None)
+    assert hanging.is_set()
     assert until(lambda: not sender.is_running)
 
 

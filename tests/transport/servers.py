@@ -28,6 +28,8 @@ class Received:
     line: str
     headers: dict[str, str]
     raw_body: bytes
+    port: int
+    """Of the other side: tells one connection from another."""
 
     @property
     def body(self) -> bytes:
@@ -123,7 +125,7 @@ class Server:
         if self.before_body is not None:
             self.before_body(connection)
         length = int(headers.get("content-length", "0"))
-        request = Received(line, headers, stream.read(length))  # type: ignore[attr-defined]
+        request = Received(line, headers, stream.read(length), connection.getpeername()[1])  # type: ignore[attr-defined]
         if len(request.raw_body) < length:
             return False  # whoever sent it died under way
         with self._changed:

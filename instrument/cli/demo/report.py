@@ -24,6 +24,12 @@ from .indexer import Job
 __all__ = ["destination", "report"]
 
 CATEGORIES: Final = ("transactions", "spans", "errors")
+FATES: Final = {
+    "delivered": "delivered",
+    "spooled": "waiting on disk",
+    "rejected": "refused by the server",
+    "unsampled": "not sampled",
+}
 
 
 def destination(client: instrument.Client) -> str:
@@ -37,14 +43,13 @@ def destination(client: instrument.Client) -> str:
 
 def report(client: instrument.Client, screen: Screen, jobs: Sequence[Job], told: Mapping[str, Any]) -> str:
     """All of it. `told` is what the service said: how many "words" it knows, and its "stats"."""
+    books = {"indexer": attrs.asdict(instrument.stats()), "service": told["stats"]}
+    parts = [_work(jobs, told["words"]), _table(books)]
     seen = _worth_seeing(jobs)
-    is_local = isinstance(client.exporter, Local)
-    parts = [
-        _work(jobs, told["words"]),
-        _books({"indexer": attrs.asdict(instrument.stats()), "service": told["stats"]}),
-    ]
-    if seen is not None and is_local:
+    if seen is not None and isinstance(client.exporter, Local):
         parts = [_waterfall(_store(client), seen.trace_id, screen), *parts, _next(seen.trace_id)]
+    elif any(stats["spans"]["spooled"] for stats in books.values()):
+        parts.append("What waits is sent as soon as a program with the same destination runs and the server is there.")
     elif seen is not None:
         parts.append(f"See it there: trace {seen.trace_id} spans both processes.")
     return "\n\n".join(parts)
@@ -76,23 +81,23 @@ def _work(jobs: Sequence[Job], words: int) -> str:
     return f"Indexed {quantity(files, 'file')}, {words:,} different words. {quantity(failed, 'file')} failed."
 
 
-def _books(processes: Mapping[str, Mapping[str, Any]]) -> str:
+def _table(books: Mapping[str, Mapping[str, Any]]) -> str:
     """How much of each kind every process recorded, and what became of it."""
     lines = [f"{'recorded by':<14}" + "".join(f"{category:>14}" for category in CATEGORIES)]
-    for process, stats in processes.items():
+    for process, stats in books.items():
         numbers = "".join(f"{stats[category]['started']:>14,}" for category in CATEGORIES)
         lines.append(f"the {process:<10}{numbers}   {_fate(stats)}")
     return "\n".join(lines)
 
 
 def _fate(stats: Mapping[str, Any]) -> str:
-    counts = [stats[category] for category in CATEGORIES]
+    """What became of it. A transaction is one of the spans, so it is not counted again."""
+    counts = [stats["spans"], stats["errors"]]
     if all(count["delivered"] == count["started"] for count in counts):
         return "all delivered"
-    # A transaction is one of the spans, so it is not counted again.
-    outcomes = {name: sum(count[name] for count in counts[1:]) for name in ("delivered", "spooled", "unsampled")}
-    words = {"delivered": "delivered", "spooled": "waiting on disk", "unsampled": "not sampled"}
-    return ", ".join(f"{outcomes[name]:,} {words[name]}" for name in words if outcomes[name]) or "nothing delivered"
+    fates = {words: sum(count[outcome] for count in counts) for outcome, words in FATES.items()}
+    fates["dropped"] = sum(sum(count["dropped"].values()) for count in counts)
+    return ", ".join(f"{number:,} {words}" for words, number in fates.items() if number)
 
 
 def _next(trace_id: str) -> str:

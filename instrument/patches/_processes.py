@@ -1,0 +1,103 @@
+"""The shape that everything shares that hands work to another process."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from .. import _guard
+from ..api import trace_headers
+from ..options import Options
+from ..propagation import TraceContext, read_headers
+from ..recording import HUB, continue_here, get_scope, get_span, here, swap_scope
+from ._context import leave
+from .register import starter
+
+__all__ = ["RemoteCall", "Start", "outgoing"]
+
+
+def outgoing() -> dict[str, str] | None:
+    """The headers that continue the current span's trace in another process; `None` where no span is current."""
+    return trace_headers() if here() is not None else None
+
+
+class RemoteCall:
+    """A function that another process calls as a part of the trace it was handed over in. It can be pickled if that can."""
+
+    def __init__(self, function: Callable[..., Any], headers: dict[str, str]) -> None:
+        self._function = function
+        self._headers = headers
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        former = get_span(), swap_scope(get_scope())
+        _guard.guarded("work from another process", None, _resume, self._headers)
+        try:
+            return self._function(*args, **kwargs)
+        finally:
+            leave(former)
+
+    def __repr__(self) -> str:
+        return repr(self._function)
+
+
+def _resume(headers: dict[str, str] | None) -> None:
+    if HUB.is_recording:
+        continue_here(_incoming(headers) if headers else None)
+
+
+def _incoming(headers: dict[str, str]) -> TraceContext | None:
+    options = HUB.options
+    return read_headers(headers, formats=options.propagate, org_id=options.org_id)
+
+
+class Start:
+    """What a child process is started with: its trace, and how to configure it if nothing else does.
+
+    A forked child finds both in place. A fresh interpreter gets this by pickle, and calls `init` as its parent did.
+    """
+
+    def __init__(self, headers: dict[str, str] | None) -> None:
+        self._headers = headers
+
+    def begin(self) -> None:
+        """In the child, before its work: go on with the trace."""
+        _resume(self._headers)
+
+    def end(self) -> None:
+        """In the child, after its work: deliver, as nobody else will ask for it."""
+        HUB.client.close(HUB.options.shutdown_timeout)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrive, (self._headers, _guard.guarded("options for a child process", None, _settings))
+
+
+def _settings() -> bytes | None:
+    """`init` and what it was told, pickled. `None` when it cannot be: half of the options would be another program."""
+    if not HUB.is_recording:
+        return None
+    defaults = Options()
+    given = {}
+    for field in attrs.fields(Options):
+        value = getattr(HUB.options, field.name)
+        if value != getattr(defaults, field.name):
+            given[field.name] = value
+            try:
+                pickle.dumps(value)
+            except (pickle.PicklingError, AttributeError, TypeError) as error:
+                _guard.say("child process", f"a child process is not configured: {field.name} cannot be sent: {error}")
+                return None
+    return pickle.dumps((starter(), given))
+
+
+def _arrive(headers: dict[str, str] | None, settings: bytes | None) -> Start:
+    if settings is not None and not HUB.is_recording:
+        _guard.guarded("start of a child process", None, _configure, settings)
+    return Start(headers)
+
+
+def _configure(settings: bytes) -> None:
+    init, given = pickle.loads(settings)
+    init(**given)

@@ -1,0 +1,41 @@
+"""A trace that goes on in this process from a span that runs in another one."""
+
+from __future__ import annotations
+
+from .._clock import ticks
+from ..propagation import TraceContext
+from .current import set_span, swap_scope
+from .hub import HUB
+from .noop import NoopTransaction
+from .segment import Segment
+from .span import Span
+from .trace import Trace
+
+__all__ = ["continue_here"]
+
+
+def continue_here(incoming: TraceContext | None) -> None:
+    """Make this context a part of the trace `incoming`: what is opened here is a child of the caller's span.
+
+    Spans are delivered one by one, as nobody here holds their transaction; a transaction that is started continues the
+    trace. With `None` nothing is current, and the scope is the process's own.
+    """
+    set_span(None)
+    swap_scope(None)
+    if incoming is None:
+        return
+    trace = Trace(HUB, incoming, incoming.sampled)
+    swap_scope(HUB.scope.within(trace))
+    set_span(_elsewhere(trace, incoming.parent_span_id) if trace.sampled else NoopTransaction(trace, None, None, "custom"))
+
+
+def _elsewhere(trace: Trace, span_id: str | None) -> Span:
+    """A span that runs in another process: over for us, and the parent of what is opened here."""
+    span = Span()
+    span.op = span.description = span.status = span.data = span.tags = span.measurements = None
+    span._id = span_id
+    span._parent = span._outer = None
+    span.start_ticks = span.end_ticks = ticks()
+    span._segment = Segment(None, trace, span.start_ticks)
+    span._segment.leave_to_parent(span.start_ticks)
+    return span
