@@ -34,10 +34,10 @@ def main() -> int:
     names = [name for name in names if not given.only or name == OURS or name in given.only.split(",")]
     pythons = {name: sys.executable if name == OURS else given.peers for name in names}
     tasks = given.tasks.split(",") if given.tasks else [*TASKS, "start"]
-    seconds = given.seconds or (0.6 if given.quick else 1.5)
+    seconds = given.seconds or (0.6 if given.quick else 1.0)
     runs: list[dict[str, Any]] = []
     begin = perf_counter()
-    for number in range(given.rounds or (3 if given.quick else 7)):
+    for number in range(given.rounds or (3 if given.quick else 5)):
         for done in _round(pythons, tasks, seconds):
             runs.append({**done, "round": number})
             _progress(f"round {number + 1}, {perf_counter() - begin:.0f} s: {done['task']} of {done['subject']}")
@@ -48,7 +48,7 @@ def main() -> int:
     print(table.as_text(results))
     print(f"\nAll figures: {given.json}")
     if given.write:
-        table.write_into(given.write, results)
+        table.write_into(given.write, "table", table.as_markdown(results))
     return 0 if table.is_reached(results) or not given.strict else 1
 
 

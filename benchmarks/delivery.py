@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from typing import Any
 
 from .sink import Sink
 from .subject import Subject
-from .table import machine
+from .table import machine, piped, write_into
 
 __all__ = ["main"]
 
@@ -130,6 +131,30 @@ def _run(python: str, name: str, task: str, scale: float) -> dict[str, float]:
     return found
 
 
+SHOWN = {
+    "us": "CPU for a transaction, µs",
+    "slowest ms": "slowest in the burst, ms",
+    "seconds to record": "burst recorded in, s",
+    "seconds to deliver": "delivered in, s",
+    "more memory MB": "memory at the peak, MB",
+    "lost %": "lost, %",
+}
+
+
+def _markdown(runs: list[dict[str, Any]]) -> list[str]:
+    """One line for each library, each figure the middle one of its rounds."""
+    lines = []
+    for name in dict.fromkeys(run["subject"] for run in runs):
+        values: dict[str, list[float]] = {}
+        for run in runs:
+            if run["subject"] == name:
+                for what, value in run["values"].items():
+                    if what != "lost %" or run["task"] == "burst":
+                        values.setdefault(what, []).append(value)
+        lines.append((name, *(f"{statistics.median(values[what]):,.1f}" for what in SHOWN)))
+    return piped(("", *SHOWN.values()), lines)
+
+
 def main() -> None:
     """Run both tasks for each library in turn, and print what came out."""
     parser = argparse.ArgumentParser(prog="./scripts/bench delivery", description=__doc__)
@@ -137,6 +162,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the burst's 50,000 transactions")
     parser.add_argument("--json", type=Path, default=ROOT / ".cache" / "bench-delivery.json")
+    parser.add_argument("--write", type=Path, help="put the table into this Markdown file, between its marks")
     parser.add_argument("--peers", help=argparse.SUPPRESS)
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -156,6 +182,8 @@ def main() -> None:
     given.json.parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(json.dumps({"machine": machine(), "runs": runs}, indent=1), encoding="utf-8")
     print(f"\nAll figures: {given.json}")
+    if given.write:
+        write_into(given.write, "delivery", "\n".join(_markdown(runs)))
 
 
 if __name__ == "__main__":

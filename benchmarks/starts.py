@@ -1,7 +1,7 @@
 """What a library costs a program that has only just begun: its import, and its import with its set-up.
 
-Each time a new process, as there is no importing twice; the first one compiles, and the best one counts. Inside it the clock is read before and after, so that neither
-the interpreter's own start nor the environment's start-up files count.
+Each time a new process, as there is no importing twice; the first one compiles, and the best one counts. Inside it the
+clock is read before and after, so that neither the interpreter's own start nor the environment's start-up files count.
 """
 
 from __future__ import annotations

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Figure", "as_markdown", "as_text", "is_reached", "machine", "results_of", "write_into"]
+__all__ = ["Figure", "as_markdown", "as_text", "is_reached", "machine", "piped", "results_of", "write_into"]
 
 OURS = "instrument"
-MARKS = ("<!-- table: begins -->", "<!-- table: ends -->")
 
 
 class Figure(NamedTuple):
@@ -246,18 +245,19 @@ def as_text(results: Results) -> str:
 
 def as_markdown(results: Results) -> str:
     """For a document."""
-    parts = [f"{machine()}. Floor: {_floor(results)}.", "", *_piped(HEADINGS, _cells(results))]
+    parts = [f"{machine()}. Floor: {_floor(results)}.", "", *piped(HEADINGS, _cells(results))]
     headings, lines = _beside(results)
     if len(headings) > 2:
-        parts += ["", "All of them, as ratios to the floor of their own process:", "", *_piped(headings, lines)]
+        parts += ["", "All of them, as ratios to the floor of their own process:", "", *piped(headings, lines)]
     return "\n".join(parts)
 
 
-def write_into(path: Path, results: Results) -> None:
-    """Replace what stands between the marks of a Markdown file."""
-    before, rest = path.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    path.write_text(f"{before}{MARKS[0]}\n{as_markdown(results)}\n{MARKS[1]}{after}", encoding="utf-8")
+def write_into(path: Path, name: str, text: str) -> None:
+    """Replace what stands between the marks `name` of a Markdown file."""
+    begins, ends = f"<!-- {name}: begins -->", f"<!-- {name}: ends -->"
+    before, rest = path.read_text(encoding="utf-8").split(begins)
+    after = rest.split(ends)[1]
+    path.write_text(f"{before}{begins}\n{text}\n{ends}{after}", encoding="utf-8")
 
 
 def _floor(results: Results) -> str:
@@ -278,6 +278,7 @@ def _aligned(headings: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
     return "\n".join(made)
 
 
-def _piped(headings: tuple[str, ...], lines: list[tuple[str, ...]]) -> list[str]:
+def piped(headings: tuple[str, ...], lines: list[tuple[str, ...]]) -> list[str]:
+    """A table of Markdown, its first column to the left."""
     made = ["| " + " | ".join(headings) + " |", "|---|" + "---:|" * (len(headings) - 1)]
     return made + ["| " + " | ".join(line) + " |" for line in lines]

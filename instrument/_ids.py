@@ -23,5 +23,4 @@ def span_id() -> str:
 
 def span_ids(count: int) -> list[str]:
     """`count` new span ids, drawn in one go: a sixth of the price of as many single draws."""
-    drawn = urandom(8 * count).hex()
-    return [drawn[start : start + 16] for start in range(0, 16 * count, 16)]
+    return urandom(8 * count).hex("-", 8).split("-") if count else []

@@ -10,7 +10,7 @@ import math
 import os
 import pathlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -18,7 +18,6 @@ import attrs
 from .dsn import Dsn
 
 __all__ = [
-    "ANYTHING",
     "CALLABLE",
     "DSN",
     "ERRORS",
@@ -31,10 +30,12 @@ __all__ = [
     "PATH",
     "PATTERNS",
     "RATE",
+    "SCRUB",
     "SECONDS",
     "SIZE",
     "TEXT",
     "Kind",
+    "ScrubRules",
     "count",
     "one_of",
 ]
@@ -44,6 +45,27 @@ _NO = frozenset({"false", "f", "no", "n", "off", "0"})
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 FORMAT_NAMES = ("sentry", "w3c")
 EXPORTER_NAMES = ("sentry", "otlp", "local", "console", "memory", "none")
+
+
+SCRUB_NAMES = (
+    *("auth", "aws", "bearer", "card", "cookie", "credentials", "csrf", "identity", "ip", "jwt", "key", "password"),
+    *("private_key", "saml", "secret", "session", "sid", "sql", "sso", "token", "url"),
+)
+"""The rules by which secrets are filtered out."""
+
+
+@attrs.frozen
+class ScrubRules:
+    """The user's changes to the rules by which secrets are filtered out."""
+
+    off: frozenset[str] = frozenset()
+    """Rules that do not apply."""
+    patterns: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    """More shapes of text that are secrets, by the name of their rule."""
+    keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """More words in names of secrets, by the name of their rule."""
+    keep: tuple[str, ...] = ()
+    """Names that are no secret's."""
 
 
 @attrs.frozen
@@ -197,6 +219,46 @@ def _dsn(value: Any) -> Dsn | None:
     return None if isinstance(value, str) and not value.strip() else Dsn.parse(value)
 
 
+def _scrub(value: Any) -> ScrubRules:
+    """`{"card": False, "order": r"ORD-[0-9]{8}", "salary": ["salary", "wage"], "keep": ["session_count"]}`."""
+    if isinstance(value, ScrubRules):
+        return value
+    if not isinstance(value, Mapping):
+        raise ValueError("a mapping of rules to False, a pattern, or a list of words")
+    off: set[str] = set()
+    patterns, keys, keep = [], [], ()
+    for name, rule in value.items():
+        if not isinstance(name, str) or not re.fullmatch("[A-Za-z0-9_.-]{1,50}", name):
+            raise ValueError("a mapping whose keys are short names of rules")
+        if rule is True or rule is False:
+            if name not in SCRUB_NAMES:
+                raise ValueError(f"a mapping that switches some of these on or off: {', '.join(SCRUB_NAMES)}")
+            off.update([name] if rule is False else ())
+        elif isinstance(rule, (str, re.Pattern)):
+            patterns.append((name, _pattern(name, rule)))
+        else:
+            words = _all(lambda word: isinstance(word, str) and any(map(str.isalnum, word)), _WORDS)(rule)
+            if name == "keep":
+                keep = words
+            else:
+                keys.append((name, words))
+    return ScrubRules(frozenset(off), tuple(patterns), tuple(keys), keep)
+
+
+_WORDS = "a mapping in which lists hold words"
+
+
+def _pattern(name: str, given: str | re.Pattern[str]) -> re.Pattern[str]:
+    try:
+        pattern = re.compile(given)
+        matches_nothing = pattern.search("") is not None
+    except (re.error, TypeError):
+        raise ValueError(f"a mapping in which {name!r} is a pattern for text") from None
+    if matches_nothing:
+        raise ValueError(f"a mapping in which the pattern {name!r} does not fit an empty text")
+    return pattern
+
+
 def _is_error(entry: Any) -> bool:
     return isinstance(entry, str) or (isinstance(entry, type) and issubclass(entry, BaseException))
 
@@ -213,7 +275,6 @@ def _is_name(entry: Any) -> bool:
     return isinstance(entry, str)
 
 
-ANYTHING = Kind(lambda value: value)
 CALLABLE = Kind(_callable)
 DSN = Kind(_dsn, _dsn)
 ERRORS = Kind(_all(_is_error, "classes of exceptions, or their dotted names"), _words)
@@ -226,6 +287,7 @@ ORGANISATION = Kind(_organisation, _organisation)
 PATH = Kind(_path, _path)
 PATTERNS = Kind(_all(_is_pattern, "a list of texts and compiled patterns"), _words)
 RATE = Kind(_rate, lambda text: _rate(_number(text)))
+SCRUB = Kind(_scrub)
 SECONDS = Kind(_seconds, lambda text: _seconds(_number(text)))
 SIZE = Kind(_size, lambda text: _size(_read_size(text)))
 TEXT = Kind(_text, _text)

@@ -254,6 +254,7 @@ def trace_meta() -> str:
 
 def flush(timeout: float | None = None) -> bool:
     """Wait at most `timeout` seconds until everything has been taken by its destination. Whether it was."""
+    HUB.tell_storms()
     return HUB.client.flush(timeout)
 
 

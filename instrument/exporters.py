@@ -128,6 +128,9 @@ class Sentry(Shipped):
         transport = HttpTransport(url, headers, proxy=proxy_for(url, options), ca_file=ca_certificates(options))
         return Route(codec, transport, url, reports_losses=True)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Sentry, (self._dsn,)  # another process connects it anew
+
     def __repr__(self) -> str:
         return f"Sentry({self._dsn!r})"
 
@@ -147,6 +150,9 @@ class Local(Shipped):
         path = self._path or options.store_path or state_folder() / STORE_FILE
         transport = StoreTransport(path.absolute(), max_bytes=options.store_bytes, max_age=options.store_age)
         return Route(EventCodec(), transport, str(path.absolute()), fault=SAME_DISK)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Local, (self._path,)
 
     def __repr__(self) -> str:
         return f"Local({str(self._path)!r})" if self._path else "Local()"

@@ -20,6 +20,7 @@ import attrs
 
 from . import _guard
 from . import _option_kinds as kinds
+from ._option_kinds import ScrubRules
 from ._otel_variables import OtlpSettings, otel_options, otlp_settings
 from .dsn import Dsn
 from .errors import BadDsn, BadOption, UnknownOption
@@ -28,6 +29,7 @@ __all__ = [
     "HEALTH_CHECKS",
     "Options",
     "OtlpSettings",
+    "ScrubRules",
     "ca_certificates",
     "incoming_environment",
     "otlp_environment",
@@ -141,7 +143,9 @@ class Options:
         "medium", kinds.one_of("never", "small", "medium", "always"), "Bodies to attach: up to 1000 or 10000 bytes."
     )
     send_default_pii: bool = option(False, kinds.FLAG, "Whether data about persons is sent.")
-    scrub: Any = option(None, kinds.ANYTHING, "Rules for what is filtered out.")
+    scrub: kinds.ScrubRules | None = option(
+        None, kinds.SCRUB, "Changes to the rules for secrets: a mapping of a rule to False, a pattern or words."
+    )
 
     trace_propagation_targets: tuple[str | re.Pattern[str], ...] | None = option(
         None,

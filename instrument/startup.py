@@ -61,6 +61,7 @@ def close(timeout: float | None = None) -> bool:
 
 
 def _at_exit() -> None:
+    HUB.tell_storms()
     HUB.client.close(HUB.options.shutdown_timeout)
 
 

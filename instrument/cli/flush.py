@@ -15,6 +15,7 @@ from .._books import Books
 from ..exporters import destination
 from ..options import Options
 from .captured_log import captured_log
+from .hiding import hide, secrets
 from .waiting import Heap, Waiting, folder_name, left_by_the_dead, size, spool_folder, survey
 from .witness import Way, configured_names, said, ways
 
@@ -66,9 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
         except (ValueError, TypeError) as error:
             print(f"instrument: {error}", file=sys.stderr)
             return 1
+        known = secrets(arguments.dsn, options)
         root = spool_folder(options)
         ends = _clock.seconds() + arguments.timeout
-        results = [_flush(way, root, ends) for way in watched]
+        results = [_flush(way, root, ends, known) for way in watched]
     strangers = [heap for heap in survey(root) if heap.is_dead and heap.destination not in map(_folder, watched)]
     if arguments.json:
         print(json.dumps(_as_json(results, strangers), indent=2))
@@ -76,11 +78,11 @@ def run(arguments: argparse.Namespace) -> int:
         _print(results, strangers, arguments.all)
         for line in dict.fromkeys(log):
             if not any(line.startswith(result.destination) for result in results):
-                print(f"instrument: {line}", file=sys.stderr)
+                print(f"instrument: {hide(line, known)}", file=sys.stderr)
     return 1 if any(not result.is_done for result in results) or (arguments.all and strangers) else 0
 
 
-def _flush(way: Way, root: Path, ends: float) -> Result:
+def _flush(way: Way, root: Path, ends: float, known: list[str]) -> Result:
     before = left_by_the_dead(root, way.key)
     heaps = _dead(root, way)
     witness = way.witness
@@ -90,6 +92,7 @@ def _flush(way: Way, root: Path, ends: float) -> Result:
         is_done = way.exporter.flush(max(0.0, min(LOOK_SECONDS, left)), orphans=True)
         if left <= 0:
             break
+    reason = "" if is_done else hide(_reason(way), known)
     way.exporter.close(CLOSE_SECONDS)
     remaining = [heap for heap in heaps if any(heap.path.glob("*.log"))]
     taken = witness.delivered + witness.refused
@@ -100,7 +103,7 @@ def _flush(way: Way, root: Path, ends: float) -> Result:
         refused=witness.refused,
         waiting=0 if is_done else max(0, before.records - taken),
         elsewhere=len(remaining) if is_done else 0,
-        reason="" if is_done else _reason(way),
+        reason=reason,
         is_done=is_done and not remaining,
     )
 
@@ -117,7 +120,7 @@ def _is_hopeless(way: Way) -> bool:
 def _reason(way: Way) -> str:
     answer = way.witness.answer
     if answer is None or not way.witness.failures:
-        return "time is up"
+        return "time is up"  # perhaps while an answer is waited for
     return answer.detail + (f": {said(answer)}" if said(answer) else "")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import sys
 from typing import Any, Final
 
 import attrs
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             client = instrument.init(exporter="none")
         except (ValueError, TypeError) as error:
-            print(f"instrument: {error}")
+            print(f"instrument: {error}", file=sys.stderr)
             return 1
         if not arguments.no_import:
             for state in instrument.patches():
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     print("\n".join(_table(rows)))
     print("\nCalls and faults are those of this process; in a program, `instrument.patches()` tells its own.")
     for line in dict.fromkeys(log):
-        print(f"! {line}")
+        print(f"instrument: {line}", file=sys.stderr)
     return 0
 
 

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import _clock, _guard
+from ..dsn import Dsn
 from ..propagation import is_target, merge_baggage
-from ..recording import HUB, NoopSpan, NoopTransaction, Span, here, is_suppressed
+from ..recording import HUB, NoopSpan, NoopTransaction, Span, here, start_span, status_of_http
 
-__all__ = ["Outgoing", "is_signed", "merged"]
-
-_NOOP = (NoopSpan, NoopTransaction)
+__all__ = ["Outgoing", "is_signed", "merged", "parts_of"]
 
 
 class Outgoing:
@@ -31,41 +30,36 @@ class Outgoing:
     _is_done: bool
 
     @classmethod
-    def begin(cls, origin: str, method: str, url: str, *, tracing: bool = True) -> Outgoing | None:
-        """Start the span of a request. `None` where nothing is recorded: suppressed, or sent to our own destination."""
-        if not HUB.is_recording or is_suppressed():
+    def begin(cls, origin: str, method: str, address: tuple[str, str, str], *, tracing: bool = True) -> Outgoing | None:
+        """Start the span of a request to `address`, as `parts_of` gives it.
+
+        `None` where nothing is recorded: before `init`, suppressed, or sent to our own destination.
+        """
+        current = here()
+        if not HUB.is_recording or (isinstance(current, NoopSpan) and current.suppresses):
             return None
-        bare, query, fragment = parts_of(url)
-        if _is_our_own(bare):
+        bare, query, fragment = address
+        if HUB.options.dsn is not None and _is_our_own(bare, HUB.options.dsn):
             return None
         request = cls()
         request._is_done = False
         request._crumb = {"url": bare, "method": method}
-        request.span = request._start(origin, method, bare, query, fragment) if tracing else None
-        request.headers = request._headers(url, query) if tracing else {}
-        return request
-
-    def _start(self, origin: str, method: str, bare: str, query: str, fragment: str) -> Span | None:
-        parent = here()
-        if parent is None or isinstance(parent, _NOOP):
-            return None
-        span = parent.start_child("http.client", f"{method} {bare}")
-        data = span.data = {"sentry.origin": origin, "url": bare, "http.method": method}
-        if query:
-            data["http.query"] = query
-        if fragment:
-            data["http.fragment"] = fragment
-        return span
-
-    def _headers(self, url: str, query: str) -> Mapping[str, str]:
+        request.span, request.headers = None, {}
+        if not tracing:
+            return request
+        if current is not None and not isinstance(current, NoopTransaction):
+            span = request.span = current = start_span(Span, current, "http.client", f"{method} {bare}")
+            data = span.data = {"sentry.origin": origin, "url": bare, "http.method": method}
+            if query:
+                data["http.query"] = query
+            if fragment:
+                data["http.fragment"] = fragment
         targets = HUB.options.trace_propagation_targets
-        if (targets is not None and not is_target(url, targets)) or "X-Amz-Signature=" in query:
-            return {}
-        current = self.span or here()
-        if current is not None:
-            return current.trace_headers()
-        scope = HUB.scope
-        return scope.trace.headers(scope.span_id)
+        if (targets is None or is_target(f"{bare}?{query}" if query else bare, targets)) and not (
+            query and "X-Amz-Signature=" in query
+        ):
+            request.headers = _headers(current)
+        return request
 
     def note_peer(self, host: str, port: int) -> None:
         """The request goes through this proxy."""
@@ -77,8 +71,10 @@ class Outgoing:
         self._is_done = True
         span = self.span
         if span is not None:
-            span.set_http_status(code)
+            span.status = status_of_http(code)
+            span.tags = {"http.status_code": str(code)}
             if span.data is not None:
+                span.data["http.response.status_code"] = code
                 span.data["reason"] = reason or ""
             span.finish()
         self._leave_crumb(code, reason)
@@ -112,6 +108,13 @@ class Outgoing:
     def __del__(self) -> None:
         if not self._is_done and self.span is not None:
             _guard.guarded("dropped request", None, self.span.finish, "internal_error")
+
+
+def _headers(current: Span | None) -> Mapping[str, str]:
+    if current is not None:
+        return current.trace_headers()
+    scope = HUB.scope
+    return scope.trace.headers(scope.span_id)
 
 
 def parts_of(url: str) -> tuple[str, str, str]:
@@ -148,12 +151,8 @@ def merged(existing: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, An
     return headers
 
 
-def _is_our_own(bare: str) -> bool:
+def _is_our_own(bare: str, dsn: Dsn) -> bool:
     """Whether a request goes to the server that the DSN names."""
-    dsn = HUB.options.dsn
-    if dsn is None:
-        return False
     host = f"[{dsn.host}]" if ":" in dsn.host else dsn.host
     place = bare.partition("://")[2].partition("/")[0].lower()
-    default = ("https", 443) if bare.startswith("https:") else ("http", 80)
-    return place == f"{host}:{dsn.port}" or (place == host and dsn.port == default[1])
+    return place == f"{host}:{dsn.port}" or (place == host and dsn.port == (443 if bare.startswith("https:") else 80))

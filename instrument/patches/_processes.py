@@ -12,7 +12,7 @@ from .. import _guard
 from ..api import trace_headers
 from ..options import Options
 from ..propagation import TraceContext, read_headers
-from ..recording import HUB, continue_here, get_scope, get_span, here, swap_scope
+from ..recording import HUB, continue_here, get_scope, get_span, here
 from ._context import leave
 from .register import starter
 
@@ -25,15 +25,15 @@ def outgoing() -> dict[str, str] | None:
 
 
 class RemoteCall:
-    """A function that another process calls as a part of the trace it was handed over in. It can be pickled if that can."""
+    """A function that another process calls as a part of this trace. It can be pickled if that can."""
 
     def __init__(self, function: Callable[..., Any], headers: dict[str, str]) -> None:
         self._function = function
         self._headers = headers
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        former = get_span(), swap_scope(get_scope())
-        _guard.guarded("work from another process", None, _resume, self._headers)
+        former = get_span(), get_scope()
+        _guard.guarded("work from another process", None, _go_on, self._headers)
         try:
             return self._function(*args, **kwargs)
         finally:
@@ -43,9 +43,8 @@ class RemoteCall:
         return repr(self._function)
 
 
-def _resume(headers: dict[str, str] | None) -> None:
-    if HUB.is_recording:
-        continue_here(_incoming(headers) if headers else None)
+def _go_on(headers: dict[str, str]) -> None:
+    continue_here(_incoming(headers))
 
 
 def _incoming(headers: dict[str, str]) -> TraceContext | None:
@@ -61,13 +60,16 @@ class Start:
 
     def __init__(self, headers: dict[str, str] | None) -> None:
         self._headers = headers
+        self._has_begun = False
 
     def begin(self) -> None:
         """In the child, before its work: go on with the trace."""
-        _resume(self._headers)
+        if not self._has_begun:
+            self._has_begun = True
+            continue_here(_incoming(self._headers) if self._headers else None)
 
     def end(self) -> None:
-        """In the child, after its work: deliver, as nobody else will ask for it."""
+        """In the child, after its work: deliver, as such a process ends without asking us again."""
         HUB.client.close(HUB.options.shutdown_timeout)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -93,9 +95,11 @@ def _settings() -> bytes | None:
 
 
 def _arrive(headers: dict[str, str] | None, settings: bytes | None) -> Start:
+    start = Start(headers)
     if settings is not None and not HUB.is_recording:
         _guard.guarded("start of a child process", None, _configure, settings)
-    return Start(headers)
+    _guard.guarded("start of a child process", None, start.begin)
+    return start
 
 
 def _configure(settings: bytes) -> None:

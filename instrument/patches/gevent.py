@@ -10,17 +10,16 @@ import contextvars
 from collections.abc import Iterable
 from typing import Any
 
-from ._context import Carried
-from .patch import Around, LibraryPatch
+from ._context import Bound, Carried
+from .patch import Around, LibraryPatch, Rewrite
 
-__all__ = ["Greenlets", "Groups"]
+__all__ = ["Greenlets", "Groups", "ThreadPools"]
 
 
 class Greenlets(LibraryPatch):
     """`gevent.spawn`, `spawn_later` and `spawn_raw`."""
 
     name = "gevent"
-    distribution = "gevent"
 
     def hooks(self) -> Iterable[Around]:
         """What spawns; a spawned greenlet runs first when its spawner waits for something."""
@@ -31,11 +30,26 @@ class Groups(LibraryPatch):
     """`gevent.pool.Pool` and `Group`."""
 
     name = "gevent.pool"
-    distribution = "gevent"
 
-    def hooks(self) -> Iterable[Around]:
-        """Where a group starts a greenlet, however that was made."""
-        return (Around("Group.start", _starting),)
+    def hooks(self) -> Iterable[Around | Rewrite]:
+        """Where either starts a greenlet, however that was made, and what maps by a greenlet of its own."""
+        by_greenlet = ("apply_async", "imap", "imap_unordered", "map_async")
+        return [
+            Around("Group.start", _starting),
+            Around("Pool.start", _starting),
+            Rewrite("GroupMappingMixin.map", _bound),
+            *(Around(f"GroupMappingMixin.{name}", _spawning, _spawned) for name in by_greenlet),
+        ]
+
+
+class ThreadPools(LibraryPatch):
+    """`gevent.threadpool.ThreadPool`: real threads beside the loop's."""
+
+    name = "gevent.threadpool"
+
+    def hooks(self) -> Iterable[Rewrite]:
+        """Where a function is handed in."""
+        return (Rewrite("ThreadPool.spawn", _bound),)
 
 
 def _spawning(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Carried:
@@ -49,6 +63,10 @@ def _spawned(carried: Carried, greenlet: Any, error: BaseException | None) -> No
 
 def _starting(group: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     _hand(Carried(), args[0] if args else kwargs["greenlet"])
+
+
+def _bound(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    return ((Bound(args[0]), *args[1:]), kwargs) if args else None
 
 
 def _hand(carried: Carried, greenlet: Any) -> None:

@@ -6,10 +6,11 @@ sending fails, and when the connection is closed, reset or dropped before anybod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from ._http import Outgoing, is_signed, merged
+from ._http import Outgoing, is_signed, merged, parts_of
 from .patch import Around, LibraryPatch
 
 __all__ = ["HttpClient"]
@@ -38,12 +39,18 @@ class HttpClient(LibraryPatch):
         lines = getattr(connection, "_buffer", None)
         if not lines:
             return None
-        method, target = _request_line(lines[0])
-        url, peer = _address(connection, target)
+        method, _, rest = lines[0].decode("latin-1").partition(" ")
+        target = rest.rpartition(" ")[0]
+        peer = None
+        if target.startswith("/") and not getattr(connection, "_tunnel_host", None):
+            path, _, query = target.partition("?")
+            url = _place(connection, connection.host, connection.port) + path, query, ""
+        else:
+            url, peer = _address_behind(connection, target)
         request = Outgoing.begin("auto.http.stdlib.httplib", method, url, tracing=self.tracing)
         if request is None:
             return None
-        if peer:
+        if peer is not None:
             request.note_peer(*peer)
         if request.headers:
             _send_along(lines, request)
@@ -80,50 +87,52 @@ def _closing(connection: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         request.failed(None)
 
 
-def _request_line(line: bytes) -> tuple[str, str]:
-    method, _, rest = line.decode("latin-1").partition(" ")
-    return method, rest.rpartition(" ")[0]
-
-
-def _address(connection: Any, target: str) -> tuple[str, tuple[str, int] | None]:
-    """The URL of a request, and the proxy that it goes through, if it does."""
-    host, port, peer = connection.host, connection.port, None
-    if "://" in target[:12]:
-        return target, (host, port)
-    tunnel = getattr(connection, "_tunnel_host", None)
-    if tunnel:
-        peer = host, port
-        host, port = tunnel, connection._tunnel_port or connection.default_port
-    scheme = "https" if connection.default_port == 443 else "http"
+def _place(connection: Any, host: str, port: int) -> str:
+    usual = connection.default_port
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
-    place = host if port == connection.default_port else f"{host}:{port}"
-    return f"{scheme}://{place}{'' if target.startswith('/') else '/'}{target}", peer
+    return f"{'https' if usual == 443 else 'http'}://{host if port == usual else f'{host}:{port}'}"
+
+
+def _address_behind(connection: Any, target: str) -> tuple[tuple[str, str, str], tuple[str, int] | None]:
+    """The address of a request that goes through a proxy or asks for something unusual, and the proxy."""
+    host, port = connection.host, connection.port
+    if "://" in target:
+        return parts_of(target), (host, port)
+    behind = getattr(connection, "_tunnel_host", None)
+    if not behind:
+        return parts_of(f"{_place(connection, host, port)}/{target}"), None
+    place = _place(connection, behind, connection._tunnel_port or connection.default_port)
+    return parts_of(place + target), (host, port)
 
 
 def _send_along(lines: list[bytes], request: Outgoing) -> None:
     """Put the trace's headers among the lines of a request that is about to be sent."""
+    if _OTHERS.search(b"\n".join(lines)) is None:
+        for name, value in request.headers.items():
+            lines.append(f"{name}: {value}".encode("latin-1"))
+        return
     found: dict[str, list[int]] = {}
     for index in range(1, len(lines)):
-        line = lines[index]
-        watched = _WATCHED.get(line[: line.find(b":")].lower())
-        if watched is not None:
-            found.setdefault(watched, []).append(index)
-    if "authorization" in found and is_signed(_value(lines, found["authorization"])):
-        return
+        name = lines[index].partition(b":")[0].strip().lower().decode("latin-1")
+        found.setdefault(name, []).append(index)
     existing = {name: _value(lines, places) for name, places in found.items()}
+    if is_signed(existing.get("authorization", "")):
+        return
+    superfluous = []
     for name, value in merged(existing, request.headers).items():
         written = f"{name}: {value}".encode("latin-1")
-        places = found.get(name)
-        if not places:
+        if name in found:
+            lines[found[name][0]] = written
+            superfluous += found[name][1:]
+        else:
             lines.append(written)
-            continue
-        lines[places[0]] = written
-        for index in reversed(places[1:]):
-            del lines[index]
+    for index in sorted(superfluous, reverse=True):
+        del lines[index]
 
 
-_WATCHED = {name.encode(): name for name in ("sentry-trace", "baggage", "traceparent", "tracestate", "authorization")}
+_OTHERS = re.compile(rb"\n(?:sentry-trace|baggage|traceparent|tracestate|authorization: *aws4)", re.IGNORECASE)
+"""What makes it worth a closer look at the lines of a request."""
 
 
 def _value(lines: list[bytes], places: list[int]) -> str:

@@ -66,7 +66,7 @@ def _ended(start: Start, result: Any, error: BaseException | None) -> None:
 
 
 def _bound(pool: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    function = args[0] if args else kwargs.get("func")
+    function: Any = args[0] if args else kwargs.get("func")
     if isinstance(pool, sys.modules["multiprocessing.pool"].ThreadPool):
         bound: Any = Bound(function)
     else:

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
-from .. import _guard
+from .._guard import guarded, say
 
 __all__ = ["Around", "LibraryPatch", "Patch", "Rewrite"]
 
@@ -70,7 +70,7 @@ class LibraryPatch:
     name: str = ""
     """The module that is patched, and what the patch is called."""
     distribution: str | None = None
-    """What the library is called where it is published; `None`: it comes with Python."""
+    """What the library is called where it is published, if that is not the name of its module."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -83,7 +83,7 @@ class LibraryPatch:
         return ()
 
     def install(self) -> None:
-        """Wrap the callables, all or none. Raises `ValueError` when the library has not all of them."""
+        """Wrap the callables, all or none. Raises `ValueError` when one is missing, or cannot be."""
         if self._seats:
             return
         self.why_off = ""
@@ -91,9 +91,9 @@ class LibraryPatch:
         try:
             for hook in self.hooks():
                 self._seats.append(self._seat(hook))
-        except AttributeError as error:
+        except (AttributeError, TypeError) as error:
             self.uninstall()
-            raise ValueError(f"it lacks what is patched: {error}") from error
+            raise ValueError(f"it is not what the patch is made for: {error}") from error
 
     def uninstall(self) -> None:
         """Put the originals back. Where somebody else has wrapped ours since, ours stays and only passes on."""
@@ -125,49 +125,47 @@ class LibraryPatch:
         return seat
 
     def _around(self, seat: _Seat, hook: Around) -> Callable[..., Any]:
-        before, after, guard = hook.before, hook.after, self._guarded
+        name, before, after = self.name, hook.before, hook.after
 
         def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             if not seat.is_on:
                 return wrapped(*args, **kwargs)
             self.calls += 1
-            state = guard(before, instance, args, kwargs)
-            if state is None or after is None:
+            state = guarded(name, _NOTHING, before, instance, args, kwargs)
+            if state is None or state is _NOTHING or after is None:
+                if state is _NOTHING:
+                    self._count_fault()
                 return wrapped(*args, **kwargs)
             try:
                 result = wrapped(*args, **kwargs)
             except BaseException as error:
-                guard(after, state, None, error)
+                if guarded(name, _NOTHING, after, state, None, error) is _NOTHING:
+                    self._count_fault()
                 raise
-            guard(after, state, result, None)
+            if guarded(name, _NOTHING, after, state, result, None) is _NOTHING:
+                self._count_fault()
             return result
 
         return call
 
     def _rewrite(self, seat: _Seat, hook: Rewrite) -> Callable[..., Any]:
-        change, guard = hook.change, self._guarded
+        name, change = self.name, hook.change
 
         def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             if seat.is_on:
                 self.calls += 1
-                changed = guard(change, instance, args, kwargs)
-                if changed is not None:
+                changed: Any = guarded(name, _NOTHING, change, instance, args, kwargs)
+                if changed is _NOTHING:
+                    self._count_fault()
+                elif changed is not None:
                     args, kwargs = changed
             return wrapped(*args, **kwargs)
 
         return call
 
-    def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
-        got = _guard.guarded(self.name, _NOTHING, function, *args)
-        if got is not _NOTHING:
-            return got
+    def _count_fault(self) -> None:
         self.faults += 1
         if self.faults == MOST_FAULTS:
             self.uninstall()
             self.why_off = f"took itself off after {MOST_FAULTS} faults"
-            _guard.say(f"{self.name} off", f"the patch of {self.name} {self.why_off}", logging.ERROR)
-        return None
-
-
-def _line(owner: Any) -> tuple[Any, ...]:
-    return owner.__mro__ if isinstance(owner, type) else (owner,)
+            say(f"{self.name} off", f"the patch of {self.name} {self.why_off}", logging.ERROR)

@@ -21,6 +21,7 @@ KNOWN: Final[Mapping[str, tuple[str, str]]] = {
     "concurrent.futures.process": ("concurrent_futures", "ProcessExecutor"),
     "gevent": ("gevent", "Greenlets"),
     "gevent.pool": ("gevent", "Groups"),
+    "gevent.threadpool": ("gevent", "ThreadPools"),
     "http.client": ("http_client", "HttpClient"),
     "multiprocessing.pool": ("multiprocessing", "Pools"),
     "multiprocessing.process": ("multiprocessing", "Processes"),
@@ -64,7 +65,7 @@ class _Entry:
 
     def put_on(self) -> None:
         """Now, or when its library is imported; a stranger's patch waits for nothing."""
-        if self.is_on:
+        if self.is_on and not getattr(self.patch, "why_off", ""):
             return
         self.why = ""
         if isinstance(self.patch, LibraryPatch) and self.target not in sys.modules:
@@ -161,7 +162,7 @@ def listing() -> list[PatchState]:
 
 
 def _checked(names: Iterable[str]) -> list[str]:
-    wanted = list(names) or list(KNOWN)
+    wanted = list(names) or sorted({*KNOWN, *_entries})
     for name in wanted:
         if name not in KNOWN and name not in _entries:
             raise ValueError(f"there is no patch {name!r}; there are {', '.join(sorted(KNOWN))}")
@@ -210,13 +211,13 @@ def _imported(module: str) -> None:
 
 
 def _version(module: str, distribution: str | None) -> str | None:
-    if distribution is None:
+    if module.partition(".")[0] in sys.stdlib_module_names:
         return sys.version.split()[0]
     if module not in sys.modules:
         return None
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return version(distribution)
+        return version(distribution or module.partition(".")[0])
     except PackageNotFoundError:
         return None

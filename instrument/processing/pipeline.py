@@ -36,7 +36,7 @@ def pipeline(options: Options) -> tuple[Step, ...]:
         Step(IgnoreTransactions(options.ignore_transactions), "event_processor"),
         Step(apply_scope, "internal_sdk_error"),
         Step(Runtime(options), "internal_sdk_error"),
-        Step(Scrub(), "internal_sdk_error"),
+        Step(Scrub(options), "internal_sdk_error"),
         Step(BeforeSend(options.before_send, options.before_send_transaction), "before_send"),
         Step(SampleErrors(options.sample_rate), "sample_rate"),
     )

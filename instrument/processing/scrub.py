@@ -2,73 +2,87 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
-from ..recording import ErrorEvent, Event, TransactionEvent, plain
+from ..options import Options
+from ..recording import ErrorEvent, Event, Span, TransactionEvent
+from .cleaning import Cleaning, Rules
 
 __all__ = ["Scrub"]
 
-FILTERED: Final = "[Filtered]"
-SHORT: Final = 1000
-LONGEST: Final = 20_000
-_PARTS: Final = (
-    "passwd", "password", "pwd", "secret", "token", "apikey", "api_key", "privatekey", "private_key", "bearer",
-    "credential", "jwt", "csrf", "xsrf", "cookie", "authorization", "auth", "session", "sessionid",
-)  # fmt: skip
-_SECRET: Final = re.compile(
-    rf"(?:^|[_.\s])(?:{'|'.join(_PARTS)})s?(?:$|[_.\s\d])"
-    r"|passw|secret|api_?key|private_?key|credential|access_?token|refresh_?token|auth_?token|csrf|xsrf|bearer"
-)
-_USER_INFO: Final = re.compile(r"(?<=://)[^/@\s:]{0,200}:[^/@\s]{1,400}(?=@)")
+_TEXTS_OF_ERROR: Final = ("message", "transaction")
 
 
 class Scrub:
-    """Replaces the values of keys that name a secret, and user names and passwords in addresses."""
+    """Replaces secrets by `[Filtered]`: what stands under a secret's name, and what has the shape of one.
+
+    What was replaced is noted in the item's `meta`, with the rule that did it.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._rules = Rules(options)
 
     def __call__(self, item: Event, hint: dict[str, Any]) -> Event:
         """The item without its secrets. Keys stay, so that one sees that there was something."""
-        item.extra = _clean(item.extra)
-        item.contexts = _clean(item.contexts)
-        item.tags = _clean(item.tags)
-        if item.request is not None:
-            item.request = _clean(item.request)
+        cleaning = Cleaning(self._rules, item.meta)
+        item.tags = cleaning.mapping_at(("tags",), item.tags)
+        item.contexts = cleaning.mapping_at(("contexts",), item.contexts)
+        item.extra = cleaning.mapping_at(("extra",), item.extra)
         if item.user is not None:
-            item.user = _clean(item.user)
+            item.user = cleaning.mapping_at(("user",), item.user)
+        if item.request is not None:
+            item.request = cleaning.request(item.request)
         if item.breadcrumbs:
-            item.breadcrumbs = [_clean(crumb) for crumb in item.breadcrumbs]
+            item.breadcrumbs = cleaning.breadcrumbs(item.breadcrumbs)
+        if item.fingerprint:
+            item.fingerprint = cleaning.list_at(("fingerprint",), item.fingerprint)
         if isinstance(item, TransactionEvent):
-            item.data = _clean(item.data)
-            for span in item.spans:
-                if span.data:
-                    span.data = _clean(span.data)
-                if span.tags:
-                    span.tags = _clean(span.tags)
-                if span.description is not None and "://" in span.description:
-                    span.description = _USER_INFO.sub(FILTERED, span.description)
+            self._transaction(item, cleaning)
         elif isinstance(item, ErrorEvent):
-            item.exceptions = _clean(item.exceptions)
-            item.threads = _clean(item.threads)
-            item.other = _clean(item.other)
+            _error(item, cleaning)
         return item
 
+    def _transaction(self, item: TransactionEvent, cleaning: Cleaning) -> None:
+        name = cleaning.text_at(("transaction",), item.name)
+        if name != item.name:
+            frozen = item.dynamic_sampling_context
+            if frozen and frozen.get("transaction") == item.name:
+                item.dynamic_sampling_context = {**frozen, "transaction": name}
+            item.name = name
+        item.data = cleaning.mapping_at(("contexts", "trace", "data"), item.data)
+        if item.description is not None:
+            item.description = cleaning.text_at(("contexts", "trace", "description"), item.description)
+        known = self._rules.descriptions
+        for position, span in enumerate(item.spans):
+            description = span.description
+            if description is not None and description not in known:
+                span.description = self._description(cleaning, position, span)
+            if span.data:
+                span.data = cleaning.mapping_at(("spans", position, "data"), span.data)
+            if span.tags:
+                span.tags = cleaning.mapping_at(("spans", position, "tags"), span.tags)
 
-def names_secret(key: str) -> bool:
-    """Whether a key names something that must not leave: `api_key`, `X-Auth-Token`, but not `author` or `keyboard`."""
-    return _SECRET.search(key.lower().replace("-", "_")) is not None
+    def _description(self, cleaning: Cleaning, position: int, span: Span) -> str:
+        path = ("spans", position, "description")
+        description: Any = span.description
+        op: Any = span.op
+        if type(description) is str and type(op) is str and (op == "db" or op.startswith("db.")):
+            made = cleaning.statement_at(path, description)
+        else:
+            made = cleaning.text_at(path, description)
+        if made is description:
+            self._rules.remember_description(made)
+        return made
 
 
-def _clean(value: Any) -> Any:
-    """A copy without secrets, with every scalar within bounds: containers were bounded when they were captured."""
-    kind = type(value)
-    if kind is dict:
-        return {
-            key: FILTERED if inner is not None and names_secret(key) else _clean(inner) for key, inner in value.items()
-        }
-    if kind is list:
-        return [_clean(one) for one in value]
-    if kind is str:
-        if "://" in value:
-            value = _USER_INFO.sub(FILTERED, value[:LONGEST])
-        return value if len(value) < SHORT else plain(value)
-    return value if kind is bool or value is None else plain(value)
+def _error(item: ErrorEvent, cleaning: Cleaning) -> None:
+    for name in _TEXTS_OF_ERROR:
+        said = getattr(item, name)
+        if said is not None:
+            setattr(item, name, cleaning.text_at((name,), said))
+    if item.logentry is not None:
+        item.logentry = cleaning.mapping_at(("logentry",), item.logentry)
+    item.exceptions = cleaning.list_at(("exception", "values"), item.exceptions)
+    item.threads = cleaning.list_at(("threads", "values"), item.threads)
+    if item.other:
+        item.other = cleaning.mapping_at((), item.other)

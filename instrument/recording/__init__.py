@@ -6,10 +6,11 @@ everything in one unit of work. Nothing in here knows where items go.
 
 from .blocks import ScopeBlock, SuppressBlock
 from .breadcrumb import breadcrumb
-from .capture import capture_error, capture_given, capture_text
+from .capture import LogEntry, capture_error, capture_given, capture_text
 from .current import get_scope, loosen_scope, set_span, swap_scope, unusual
 from .event import ErrorEvent, Event, TransactionEvent, count_event, spans_of
 from .failure import note_of
+from .held import Held
 from .hub import HUB, NOOP_SINK, Hub, NoopSink, Sink
 from .noop import NOOP_SPAN, NoopSpan, NoopTransaction, is_suppressed
 from .opening import begin_transaction, span
@@ -17,6 +18,7 @@ from .remote import continue_here
 from .scope import Scope
 from .span import Span, Transaction, get_span, here, start_span
 from .stacktrace import FrameRules
+from .status import status_of_http
 from .suspended import guard_collector
 from .trace import Trace
 from .values import plain, plain_mapping, text
@@ -29,7 +31,9 @@ __all__ = [
     "ErrorEvent",
     "Event",
     "FrameRules",
+    "Held",
     "Hub",
+    "LogEntry",
     "NoopSink",
     "NoopSpan",
     "NoopTransaction",
@@ -62,6 +66,7 @@ __all__ = [
     "span",
     "spans_of",
     "start_span",
+    "status_of_http",
     "swap_scope",
     "text",
     "traced",

@@ -1,6 +1,7 @@
 """Blocks that change what is current in a context, and put back what was there when they end.
 
-Leaving a block in another context than it was entered in changes nothing there.
+Leaving a block in another context than it was entered in changes nothing there. Nor does a block in a finalizer that the
+cyclic collector runs, where nothing may be made current (see `suspended`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from .current import set_span, swap_scope
 from .noop import NoopSpan
 from .scope import Scope
 from .span import Span, get_span
+from .suspended import is_collecting
 
 __all__ = ["ScopeBlock", "SuppressBlock"]
 
@@ -27,15 +29,19 @@ class ScopeBlock:
     def __enter__(self) -> Scope:
         self._span = get_span()
         self._span_ended = self._span is not None and self._span.end_ticks is not None
-        self._outer = swap_scope(self._scope)
-        if self._isolated:
-            set_span(None)
+        self._outer = None
+        if not is_collecting():
+            self._outer = swap_scope(self._scope)
+            if self._isolated:
+                set_span(None)
         return self._scope
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if swap_scope(self._outer, only_if=self._scope) is self._scope and not self._span_ended_inside():
+        if is_collecting():
+            pass
+        elif swap_scope(self._outer, only_if=self._scope) is self._scope and not self._span_ended_inside():
             set_span(self._span)
         self._span = self._outer = None
 
@@ -53,7 +59,8 @@ class SuppressBlock:
     def __enter__(self) -> None:
         self._marker = NoopSpan(suppresses=True)
         self._outer = get_span()
-        set_span(self._marker)
+        if not is_collecting():
+            set_span(self._marker)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

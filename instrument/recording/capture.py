@@ -3,33 +3,72 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
+import attrs
+
 from .. import _clock, _guard, _ids
-from .error_event import error_event, message_event, user_event
+from .error_event import error_event, message_event, origin_of, user_event
 from .event import ErrorEvent
 from .failure import Note, mark_captured, note_of
 from .hub import HUB, Hub
 from .noop import is_suppressed
 from .span import Span, here
+from .values import text
 
-__all__ = ["capture_error", "capture_given", "capture_text"]
+__all__ = ["LogEntry", "capture_error", "capture_given", "capture_text"]
 
 
-def capture_error(error: BaseException | None, *, mechanism: str = "generic", handled: bool = True) -> str | None:
-    """Send `error`, or the exception being handled, as an event; its id, or `None` when it is not kept."""
+@attrs.frozen
+class LogEntry:
+    """A record of the program's log, as plain data."""
+
+    logger: str
+    template: str
+    """The message before its parameters are put in; what groups records that are alike."""
+    params: Any
+    formatted: str
+    extra: dict[str, Any]
+
+    def put_on(self, event: ErrorEvent) -> None:
+        """Say on an event that it was logged, and where."""
+        event.message = None
+        event.logger = self.logger
+        event.logentry = {"message": self.template, "formatted": self.formatted}
+        if self.params:
+            event.logentry["params"] = self.params
+        event.extra = {**self.extra, **event.extra}
+
+
+def capture_error(
+    error: BaseException | None,
+    *,
+    mechanism: str = "generic",
+    handled: bool = True,
+    level: str = "error",
+    once: bool = False,
+    entry: LogEntry | None = None,
+) -> str | None:
+    """Send `error`, or the exception being handled, as an event; its id, or `None` when it is not kept.
+
+    It is not sent again when it was before; without `once` it is, from a span of another trace that began after that.
+    `entry`: it was logged so.
+    """
     error = error if error is not None else sys.exc_info()[1]
     if error is None or is_suppressed() or not HUB.is_recording:
         return None
-    return _guard.guarded("capture_exception", None, _capture_error, HUB, error, mechanism, handled)
+    made = _guard.guarded(
+        "capture_exception", None, _capture_error, HUB, error, mechanism, handled, level, once=once, entry=entry
+    )
+    return made or None
 
 
-def capture_text(message: str, level: str = "info") -> str | None:
+def capture_text(message: str, level: str = "info", *, entry: LogEntry | None = None) -> str | None:
     """Send a message as an event."""
     if is_suppressed() or not HUB.is_recording:
         return None
-    return _guard.guarded("capture_message", None, _capture_text, HUB, message, level)
+    return _guard.guarded("capture_message", None, _capture_text, HUB, message, level, entry)
 
 
 def capture_given(event: Mapping[str, Any]) -> str | None:
@@ -39,27 +78,67 @@ def capture_given(event: Mapping[str, Any]) -> str | None:
     return _guard.guarded("capture_event", None, _capture_given, HUB, event)
 
 
-def _capture_error(hub: Hub, error: BaseException, mechanism: str, handled: bool) -> str | None:
+def _capture_error(
+    hub: Hub,
+    error: BaseException,
+    mechanism: str,
+    handled: bool,
+    level: str,
+    *,
+    once: bool,
+    entry: LogEntry | None,
+) -> str | None:
     place = _place(hub)
     noted = note_of(error)
     if noted is not None:
-        if noted.event_id is not None and noted.trace_id == place.trace_id:
+        if noted.event_id is not None and (once or not _is_raised_anew(noted, place)):
             return noted.event_id
         if noted.event_id is None:
             place = noted
-    event = error_event(error, **_identity(place), rules=hub.frame_rules, mechanism=mechanism, handled=handled)
+    key = origin_of(error)
+    if not _is_admitted(hub, key, f"{key[0]} in {key[1]}, line {key[2]}" if key[1] else key[0]):
+        mark_captured(error, place._replace(identity=id(error), ticks=_clock.ticks(), event_id=""))
+        return None
+    event = error_event(
+        error, **_identity(place), rules=hub.frame_rules, mechanism=mechanism, handled=handled, level=level
+    )
+    if entry is not None:
+        entry.put_on(event)
     mark_captured(error, place._replace(identity=id(error), ticks=_clock.ticks(), event_id=event.event_id))
     return _capture(hub, event, place, {"exc_info": (type(error), error, error.__traceback__)})
 
 
-def _capture_text(hub: Hub, message: str, level: str) -> str | None:
+def _is_raised_anew(noted: Note, place: Note) -> bool:
+    """Whether an exception that was captured has since been raised elsewhere, as one that a module keeps may be."""
+    span = here()
+    return span is not None and noted.trace_id != place.trace_id and span.start_ticks > noted.ticks
+
+
+def _capture_text(hub: Hub, message: str, level: str, entry: LogEntry | None) -> str | None:
+    title = text(message)[:200]
+    if not _is_admitted(hub, (title if entry is None else entry.template, level), title):
+        return None
     place = _place(hub)
-    return _capture(hub, message_event(message, **_identity(place), level=level), place, {})
+    event = message_event(message, **_identity(place), level=level)
+    if entry is not None:
+        entry.put_on(event)
+    return _capture(hub, event, place, {})
 
 
 def _capture_given(hub: Hub, given: Mapping[str, Any]) -> str | None:
     place = _place(hub)
     return _capture(hub, user_event(given, **_identity(place)), place, {"event": given})
+
+
+def _is_admitted(hub: Hub, key: Hashable, title: str) -> bool:
+    """Whether this is not one of too many of its kind. One that is counts as dropped."""
+    if hub.storms.is_due():
+        hub.tell_storms()
+    if hub.storms.admits(key, title):
+        return True
+    hub.books.count("errors", "started")
+    hub.books.count("errors", "dropped:backpressure")
+    return False
 
 
 def _capture(hub: Hub, event: ErrorEvent, place: Note, hint: dict[str, Any]) -> str | None:

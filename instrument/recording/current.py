@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 from weakref import ref
 
-__all__ = ["Current", "get_scope", "get_span", "loosen_scope", "set_span", "swap_scope", "unusual"]
+__all__ = ["Current", "get_scope", "get_span", "is_set_here", "loosen_scope", "set_span", "swap_scope", "unusual"]
 
 
 class Current(Protocol):
@@ -31,6 +31,17 @@ get_span: Callable[[], Any] = _span.get
 """The span set in this context, as it stands in the variable. `suspended.current_span` also knows generators."""
 
 set_span: Callable[[Any], Any] = _span.set
+
+def is_set_here(token: Any) -> bool:
+    """Whether the `set_span` that returned `token` was called in this very context. Nothing is changed by asking."""
+    span = _span.get()
+    try:
+        _span.reset(token)
+    except ValueError:
+        return False
+    _span.set(span)
+    return True
+
 
 unusual: dict[Any, Any] = {}
 """Empty but while the span set here may not be the current one, and must not be set plainly (see `suspended`)."""

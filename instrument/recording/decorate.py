@@ -139,6 +139,8 @@ def _plain_function(function: Callable[..., Any], recipe: Recipe) -> Callable[..
         span._segment = segment
         span.start_ticks = ticks()
         segment.add(span)
+        if len(segment.spans) > segment.limit:
+            segment.make_room()
         set_span(span)
         try:
             result = function(*args, **kwargs)

@@ -27,15 +27,16 @@ Begin = Callable[["tuple[Any, ...]", "dict[str, Any]"], "tuple[G, Span]"]
 def driving(begin: Begin[Generator[Any, Any, Any]]) -> Callable[..., Generator[Any, Any, Any]]:
     """A generator function that advances what `begin` makes of a call's arguments, under the span that goes with it."""
 
+    # A frame that is kept in one of its own variables would wait for the cycle collector.
     def driver(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         generator, span = begin(args, kwargs)
-        frame = sys._getframe()
-        if not _takes_turns(span, frame):
-            with hold(span, frame):
+        if not _takes_turns(span, sys._getframe()):
+            with hold(span, sys._getframe()):
                 return (yield from generator)
         # In local names, because the loop is paid for each item.
         get, put, now, send = get_span, set_span, exact_seconds, generator.send
-        inner = _start(span, frame)
+        key, inner = _start(span, sys._getframe())
+        outer = get()
         active = 0.0
         step: Any = send
         value: Any = None
@@ -68,9 +69,11 @@ def driving(begin: Begin[Generator[Any, Any, Any]]) -> Callable[..., Generator[A
                     step, value = generator.throw, thrown
         except BaseException as error:
             value = None
-            _stop(span, frame, active, error)
+            if get() is inner and not is_collecting():
+                put(outer)
+            _stop(span, key, active, error)
             raise
-        _stop(span, frame, active, None)
+        _stop(span, key, active, None)
         return value
 
     return driver
@@ -81,12 +84,12 @@ def driving_async(begin: Begin[AsyncGenerator[Any, Any]]) -> Callable[..., Async
 
     async def driver(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         generator, span = begin(args, kwargs)
-        frame = sys._getframe()
-        turns = _takes_turns(span, frame)
-        block: AbstractContextManager[Any] = nullcontext() if turns else hold(span, frame)
+        turns = _takes_turns(span, sys._getframe())
+        block: AbstractContextManager[Any] = nullcontext() if turns else hold(span, sys._getframe())
         with block:
             get, put, now, send = get_span, set_span, exact_seconds, generator.asend
-            inner = _start(span, frame) if turns else None
+            key, inner = _start(span, sys._getframe()) if turns else (0, None)
+            outer = get()
             active = 0.0
             step: Any = _unseen(generator)
             value: Any = None
@@ -119,10 +122,12 @@ def driving_async(begin: Begin[AsyncGenerator[Any, Any]]) -> Callable[..., Async
             except BaseException as error:
                 value = None
                 if turns:
-                    _stop(span, frame, active, error)
+                    if get() is inner and not is_collecting():
+                        put(outer)
+                    _stop(span, key, active, error)
                 raise
             if turns:
-                _stop(span, frame, active, None)
+                _stop(span, key, active, None)
 
     return driver
 
@@ -131,18 +136,18 @@ def _takes_turns(span: Span, frame: FrameType) -> bool:
     return type(span) is not NoopSpan and holder(frame) is frame
 
 
-def _start(span: Span, frame: FrameType) -> Span | None:
-    """`span` belongs to the driver that runs in `frame`, and is current in the body."""
+def _start(span: Span, frame: FrameType) -> tuple[int, Span | None]:
+    """`span` belongs to the driver that runs in `frame`, and is current in the body. The key is for `_stop`."""
     span._outer = None
     if unusual:
         span._within = current_span(frame)
     turning[id(frame)] = span
-    return span
+    return id(frame), span
 
 
-def _stop(span: Span, frame: FrameType, active: float, error: BaseException | None) -> None:
+def _stop(span: Span, key: int, active: float, error: BaseException | None) -> None:
     """The driver is done: finish `span`. The body ran for `active` seconds."""
-    turning.pop(id(frame), None)
+    turning.pop(key, None)
     span.set_data("active_seconds", active)
     span._close(type(error) if error is not None else None, error)
 

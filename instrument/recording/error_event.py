@@ -19,7 +19,7 @@ from .event import ErrorEvent
 from .stacktrace import FrameReader, FrameRules
 from .values import STRING_BYTES, Walk, plain, text, type_name
 
-__all__ = ["error_event", "exception_values", "message_event", "user_event"]
+__all__ = ["error_event", "exception_values", "message_event", "origin_of", "user_event"]
 
 CHAIN_MEMBERS: Final = 50
 COUNTED_MEMBERS: Final = 10_000
@@ -77,6 +77,16 @@ def error_event(
         exceptions=values,
         threads=[thread],
     )
+
+
+def origin_of(error: BaseException) -> tuple[str, str, int | None]:
+    """What makes an exception the same as another one: its class, and the file and the line that raised it."""
+    traceback = _traceback_of(error)
+    if traceback is None:
+        return type_name(type(error)), "", None
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return type_name(type(error)), traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
 
 
 def message_event(

@@ -43,6 +43,8 @@ class Event:
     sdk: dict[str, Any] | None = None
     dynamic_sampling_context: dict[str, str] | None = None
     """The envelope's `trace` header: text values only; `None` when another service froze an empty one."""
+    meta: dict[str, Any] = attrs.field(factory=dict)
+    """What was removed or cut, as the Sentry protocol's `_meta`: the payload's tree, with the remarks under `""`."""
 
 
 @attrs.define(kw_only=True, eq=False)

@@ -6,10 +6,10 @@ import sys
 from types import TracebackType
 from typing import TypeVar
 
-from .current import set_span, unusual
+from .current import is_set_here, set_span, unusual
 from .noop import NoopTransaction
 from .span import Span, Transaction, get_span
-from .suspended import Holding, current_span, held_kinds, is_collecting, leave_later
+from .suspended import Holding, current_span, held_kinds, is_collecting, leave_later, release
 
 __all__ = ["Held", "HeldSpan"]
 
@@ -27,22 +27,20 @@ class Held(Span):
         self._outer = get_span()
         self._within.enter(self, current_span(sys._getframe(1)) if unusual else self._outer)
         if not is_collecting():
-            set_span(self)
+            self._within.token = set_span(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        holding, outer, current = self._within, self._outer, get_span()
-        holding.leave(self)
-        while current is not None and current is not self:
-            current = current._outer
-        if current is None or is_collecting():
-            self._close(kind, error)
+        holding, outer = self._within, self._outer
+        token = holding.leave(self)
+        is_here = token is not None and not is_collecting() and is_set_here(token)
+        release(self)
+        self._close(kind, error)
+        if not is_here:
             self._outer = outer
             leave_later(self, holding.place)
-        else:
-            super().__exit__(kind, error, trace)
 
     def is_suspended(self) -> bool:
         """Whether the generator waits at a `yield`, seen from the thread and task that opened the span."""

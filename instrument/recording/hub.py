@@ -20,6 +20,7 @@ from .scope import Scope
 from .segment import Segment, seal
 from .span import Span, Transaction, get_span
 from .stacktrace import FrameRules
+from .storms import Storms
 
 __all__ = ["HUB", "NOOP_SINK", "Hub", "NoopSink", "Sink"]
 
@@ -62,9 +63,11 @@ class Hub:
     client: Sink = NOOP_SINK
 
     def __init__(self) -> None:
+        self.client = NOOP_SINK
         self.options = Options()
         self.books = Books()
         self.open_spans = OpenSpans(self.books)
+        self.storms = Storms()
         self._running: dict[int, ref[Segment]] = {}
         self._process_scope: Scope | None = None
         self._is_retired = False
@@ -115,6 +118,7 @@ class Hub:
         self.options = options
         self.books = books
         self.open_spans = OpenSpans(self.books)
+        self.storms = Storms()
         self._process_scope = scope
 
     @contextmanager
@@ -142,6 +146,7 @@ class Hub:
 
     def retire(self) -> None:
         """Record nothing more, and count what is still open as lost: nobody will take it."""
+        self.tell_storms()
         self._is_retired = True
         while self._running:
             _, reference = self._running.popitem()
@@ -151,6 +156,17 @@ class Hub:
                 segment.books.count("spans", "started", len(segment.spans) + 1)
                 segment.books.count("spans", "dropped:unfinished", len(segment.spans) + 1)
         self.open_spans.give_up()
+
+    def tell_storms(self) -> None:
+        """Say now how many errors were held back because there were too many of them."""
+        if self.is_recording:
+            _guard.guarded("storms", None, self._tell_storms)
+
+    def _tell_storms(self) -> None:
+        scope = self.scope
+        for event in self.storms.untold(scope.trace.id, scope.span_id):
+            self.books.count("errors", "started")
+            self.client.capture(event, {})
 
     def refused(self) -> None:
         """A transaction was started where nothing is recorded."""
@@ -212,6 +228,8 @@ class Hub:
             dynamic_sampling_context=trace.sampling_context(transaction.name, transaction.source) or None,
         )
         self.client.capture(event, {"scope": self.scope})
+        if self.storms.is_due():
+            self._tell_storms()
         return True
 
     def deliver_late(self, span: Span, segment: Segment) -> None:
@@ -286,6 +304,7 @@ class Hub:
             span.end_ticks = now
         self._running.clear()
         self.books.forget()
+        self.storms.forget()
         self.open_spans = OpenSpans(self.books)
 
 

@@ -52,6 +52,12 @@ class OpenSpans:
         else:
             self._books.count("spans", "open", -1)
 
+    def withdraw(self, span: Span) -> None:
+        """`span` was added although it had left already."""
+        if self._open.pop(id(span), None) is not None:
+            self._books.count("spans", "started", -1)
+            self._books.count("spans", "open", -1)
+
     def give_up(self) -> None:
         """Count what is open as lost."""
         lost = sum(self.names().values())

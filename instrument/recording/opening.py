@@ -58,6 +58,8 @@ def span(
     child._segment = segment
     child.start_ticks = ticks()
     segment.add(child)
+    if len(segment.spans) > segment.limit:
+        segment.make_room()
     if data is not None:
         child.update_data(data)
     if tags is not None:

@@ -26,7 +26,10 @@ def continue_here(incoming: TraceContext | None) -> None:
         return
     trace = Trace(HUB, incoming, incoming.sampled)
     swap_scope(HUB.scope.within(trace))
-    set_span(_elsewhere(trace, incoming.parent_span_id) if trace.sampled else NoopTransaction(trace, None, None, "custom"))
+    if trace.sampled:
+        set_span(_elsewhere(trace, incoming.parent_span_id))
+    else:
+        set_span(NoopTransaction(trace, None, None, "custom"))
 
 
 def _elsewhere(trace: Trace, span_id: str | None) -> Span:

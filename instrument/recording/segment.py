@@ -8,9 +8,10 @@ from typing import Any, Protocol, cast
 from weakref import ref
 
 from .. import _clock, _ids
+from .folding import fold
 from .trace import Trace
 
-__all__ = ["NO_SEGMENT", "Recorded", "Segment", "seal"]
+__all__ = ["NO_SEGMENT", "Recorded", "Segment", "draw_id", "seal"]
 
 
 class Recorded(Protocol):
@@ -41,6 +42,7 @@ class Segment:
         "books",
         "closed",
         "epoch",
+        "limit",
         "spans",
         "trace",
         "transaction",
@@ -54,8 +56,23 @@ class Segment:
         self.spans: list[Any] = []
         self.add = self.spans.append
         self.closed = False
+        self.limit = trace.hub.options.max_spans
+        """How many spans there may be before similar ones are folded."""
         self._lock = threading.RLock()
         self._waiting: dict[int, tuple[ref[Any], list[Any]]] = {}
+
+    def make_room(self) -> None:
+        """Fold similar spans. Where too few are similar the limit grows, so that each span is looked at few times."""
+        with self._lock:
+            count = len(self.spans)
+            if self.closed or count <= self.limit:
+                return
+            # In place, as other threads are appending to this very list.
+            kept = fold(self.spans[:count])
+            self.spans[:count] = kept
+            self.books.count("spans", "started", count - len(kept))
+            self.books.count("spans", "folded", count - len(kept))
+            self.limit = max(self.limit, 2 * len(kept))
 
     def close(self) -> tuple[list[Any], list[Any]]:
         """The finished spans and the unfinished ones; from now on each of the latter finds its own way."""
@@ -71,6 +88,8 @@ class Segment:
                 unfinished = [span for span in spans if id(span) not in taken and not is_sealed(span)]
                 for span in unfinished:
                     self.trace.hub.open_spans.add(span)
+                    if is_sealed(span):  # a signal handler has finished it just now
+                        self.trace.hub.open_spans.withdraw(span)
             seal(spans, finished)
             return finished, unfinished
 
@@ -140,6 +159,19 @@ NO_SEGMENT = cast(Segment, None)
 """What a span that records nothing has for a segment."""
 
 
+_agreed: dict[int, str] = {}
+"""Ids that are just being drawn. Whoever draws one for the same span at the same moment finds it here."""
+
+
+def draw_id(span: Recorded) -> str:
+    """The id of `span`, drawn now if it has none: the same for all threads that ask."""
+    drawn = _agreed.setdefault(id(span), _ids.span_id())
+    if span._id is None:
+        span._id = drawn
+    _agreed.pop(id(span), None)
+    return span._id
+
+
 def is_sealed(span: Recorded) -> bool:
     """Whether it has left as a part of something: it names its parent, and holds it no longer."""
     return isinstance(span._parent, str)
@@ -147,9 +179,12 @@ def is_sealed(span: Recorded) -> bool:
 
 def seal(spans: Sequence[Recorded], finished: Sequence[Recorded]) -> None:
     """Draw the ids still missing in `spans`, and let go of the parents of `finished`, keeping their ids."""
+    agree = _agreed.setdefault
     for span, drawn in zip(spans, _ids.span_ids(len(spans)), strict=False):
         if span._id is None:
-            span._id = drawn
+            span._id = agree(id(span), drawn)
+    for span in spans:
+        _agreed.pop(id(span), None)
     for span in finished:
         parent = span._parent
         if parent is not None and not isinstance(parent, str):

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
-from .. import _ids
 from .._clock import ticks
 from . import current, failure
 from .current import set_span, unusual
-from .segment import Segment
+from .segment import Segment, draw_id
 from .status import status_of_http
 from .suspended import GENERATOR, current_span, hold, is_collecting, release
 from .trace import Trace
@@ -89,9 +88,7 @@ class Span:
     @property
     def span_id(self) -> str:
         """This span's own id: 16 hex characters, drawn when it is first asked for."""
-        if self._id is None:
-            self._id = _ids.span_id()
-        return self._id
+        return self._id if self._id is not None else draw_id(self)
 
     @property
     def parent_span_id(self) -> str | None:
@@ -158,8 +155,12 @@ class Span:
 
     def update_tags(self, tags: dict[str, Any]) -> None:
         """Set several tags."""
-        for key, value in tags.items():
-            self.set_tag(key, value)
+        given = _copied(tags)
+        for key, value in given.items():
+            if type(key) is not str or type(value) is not str:
+                given = {text(key): text(value) for key, value in given.items()}
+                break
+        self.tags = given if self.tags is None else {**self.tags, **given}
 
     def set_data(self, key: str, value: Any) -> None:
         """Attach a value. It is copied as plain data at once; of an unknown object only the type's name is kept."""
@@ -170,8 +171,12 @@ class Span:
 
     def update_data(self, data: dict[str, Any]) -> None:
         """Attach several values."""
-        for key, value in data.items():
-            self.set_data(key, value)
+        given = _copied(data)
+        for key, value in given.items():
+            if type(key) is not str or type(value) not in SCALARS:
+                given = {text(key): plain(value) for key, value in given.items()}
+                break
+        self.data = given if self.data is None else {**self.data, **given}
 
     def set_status(self, status: str) -> None:
         """Say how it went: "ok", "not_found", "internal_error" or another status of the Sentry protocol."""
@@ -354,6 +359,14 @@ class Transaction(Span):
         self.trace.hub.hand_over(self, self._segment)
 
 
+def _copied(mapping: Any) -> dict[Any, Any]:
+    """A copy of what should be a mapping; what is none is kept under `value`."""
+    try:
+        return dict(mapping)
+    except (TypeError, ValueError):
+        return {"value": mapping}
+
+
 def start_span(kind: type[S], parent: Span, op: str | None, description: str | None) -> S:
     """A new child of `parent`, running from now. `span` and `traced` do the same in line."""
     segment = parent._segment
@@ -366,4 +379,6 @@ def start_span(kind: type[S], parent: Span, op: str | None, description: str | N
     child._segment = segment
     child.start_ticks = ticks()
     segment.add(child)
+    if len(segment.spans) > segment.limit:
+        segment.make_room()
     return child

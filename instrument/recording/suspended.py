@@ -41,6 +41,7 @@ GENERATOR = 0x20 | 0x200
 _COLLECTING = "collecting"
 _BETWEEN = frozenset({"contextlib", f"{__package__}.verbs"})
 _DRIVERS = f"{__package__}.drivers"
+_CACHE = opmap.get("CACHE", -1)
 _DELEGATES = frozenset(opmap[name] for name in ("YIELD_FROM", "SEND") if name in opmap)
 
 held_kinds: dict[type, type] = {}
@@ -53,11 +54,12 @@ turning: dict[int, Any] = {}
 class Holding:
     """Who holds a span open: the generator's frame, seen from one thread and task."""
 
-    __slots__ = ("frame", "place", "within")
+    __slots__ = ("frame", "place", "token", "within")
 
     def __init__(self, frame: FrameType) -> None:
         self.frame: FrameType | None = frame
         self.place: Any = None
+        self.token: Any = None
         self.within: Any = None
 
     def enter(self, span: Any, within: Any) -> None:
@@ -67,14 +69,14 @@ class Holding:
         key = id(self.frame)
         unusual.setdefault(key, []).append(ref(span, lambda gone: _strike(key, gone)))
 
-    def leave(self, span: Any) -> None:
-        """`span` is open no more."""
-        key = id(self.frame)
-        self.frame = self.within = None
-        for reference in unusual.get(key, ()):
+    def leave(self, span: Any) -> Any:
+        """`span` is open no more. The token of the context it was made current in."""
+        key, token = id(self.frame), self.token
+        self.frame = self.within = self.token = None
+        for reference in list(unusual.get(key, ())):
             if reference() is span:
                 _strike(key, reference)
-                return
+        return token
 
     def is_suspended(self) -> bool:
         """Whether the generator waits at a `yield` or has ended, seen from the thread and task that opened the span."""
@@ -125,7 +127,10 @@ def _stands_for(inner: FrameType, driver: FrameType) -> bool:
         return bool(driver.f_code.co_flags & GENERATOR)
     if not inner.f_code.co_flags & driver.f_code.co_flags & 0x20:
         return False
-    return driver.f_code.co_code[driver.f_lasti] in _DELEGATES
+    code, at = driver.f_code.co_code, driver.f_lasti
+    while at > 0 and code[at] == _CACHE:
+        at -= 2
+    return code[at] in _DELEGATES
 
 
 def _beyond(frame: FrameType | None) -> FrameType | None:

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 
 from .exchange import Exchange
 
@@ -52,11 +53,24 @@ def _connection_class(base: Any, exchange: Exchange) -> Any:
 
     class BoundedConnection(base):  # type: ignore[misc]  # one of two classes
         response_class = BoundedResponse
+        _dns_host: str
         _parts: list[bytes] | None = None
 
         def _new_conn(self) -> socket.socket:
-            exchange.sock = sock = super()._new_conn()
-            return cast(socket.socket, sock)
+            host = self._dns_host
+            addresses = exchange.resolve(host, self.port)
+            try:
+                while True:
+                    self._dns_host = addresses.pop(0)
+                    try:
+                        exchange.sock = sock = super()._new_conn()
+                        return cast(socket.socket, sock)
+                    except HTTPError:
+                        if not addresses:
+                            raise
+                        exchange.remaining()
+            finally:
+                self._dns_host = host
 
         def connect(self) -> None:
             super().connect()

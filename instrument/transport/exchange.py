@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import threading
+from typing import Final
 
 import attrs
 
 from .._clock import seconds
 
 __all__ = ["Exchange"]
+
+
+FORK_SECONDS: Final = 0.05
 
 
 @attrs.define
@@ -19,6 +25,8 @@ class Exchange:
     ends: float = 0.0
     """The moment, in monotonic seconds, when the request must be over."""
     sock: socket.socket | None = None
+    is_resolving: bool = False
+    resolve_after: float = 0.0
 
     def remaining(self) -> float:
         """Seconds left; raises `TimeoutError` when there are none."""
@@ -37,8 +45,34 @@ class Exchange:
             except OSError:
                 pass  # it was not connected any more
 
+    def resolve(self, host: str, port: int) -> list[str]:
+        """The addresses of a host. Raises `OSError`."""
+        self.is_resolving = True
+        try:
+            while seconds() < self.resolve_after:
+                self.is_resolving = False
+                threading.Event().wait(0.001)
+                self.is_resolving = True
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        finally:
+            self.is_resolving = False
+        if not found:
+            raise OSError(errno.EHOSTUNREACH, "the host has no address")
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+    def hold(self) -> None:
+        """Before a fork: the C library's locks for looking up names must be free, or the child could look up none.
+
+        For a moment nothing new is looked up; what is under way is waited for, though not for long.
+        """
+        self.resolve_after = seconds() + FORK_SECONDS
+        while self.is_resolving and seconds() < self.resolve_after:
+            threading.Event().wait(0.001)
+
     def forget(self) -> None:
         """Close a socket that belongs to the parent process, by its number, so that not a byte is sent."""
+        self.is_resolving = False
+        self.resolve_after = 0.0
         sock, self.sock = self.sock, None
         if sock is not None:
             number = sock.detach()

@@ -30,6 +30,9 @@ class FileTransport:
             return Answer("unreachable", detail=f"{self._path} took {written} of {len(body)} bytes")
         return Answer("accepted")
 
+    def __reduce__(self) -> tuple[type[FileTransport], tuple[str]]:
+        return FileTransport, (self._path,)  # an open file is this process's own
+
     def close(self) -> None:
         """Close the file; the next body opens it again."""
         file, self._file = self._file, None

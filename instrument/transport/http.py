@@ -63,6 +63,7 @@ class HttpTransport:
             self._request = session.prepare_request(request)
         proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._settings: dict[str, Any] = {"stream": True, "verify": ca_file or True, "proxies": proxies}
+        _fork.before(self._exchange.hold)
         _fork.in_child(self._forget)
 
     def send(self, body: bytes) -> Answer:

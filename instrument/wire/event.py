@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from ..recording import ErrorEvent, Event, TransactionEvent, text
 from . import limits
+from .meta import add_meta
 from .shrink import encode_within, note
 
 __all__ = ["encode_event"]
@@ -72,6 +73,8 @@ def _transaction(event: TransactionEvent) -> dict[str, Any]:
     code = data.get("http.response.status_code") if data else None
     if type(code) is int and "response" not in payload["contexts"]:
         payload["contexts"]["response"] = {"status_code": code}
+    if event.meta:
+        add_meta(payload, event.meta)
     if len(name) > limits.NAME:
         remark = ["!limit", "s", limits.NAME - 3, limits.NAME]
         note(payload, ("transaction",), {"len": len(name), "rem": [remark]})
@@ -94,14 +97,16 @@ def _spans(event: TransactionEvent) -> list[_WireSpan]:
         description = span.description
         if description is not None and (type(description) is not str or len(description) > _DESCRIPTION):
             description = text(description)
-        status = span.status
-        known = _STATUSES.get(status) if type(status) is str else None
+        status = known = span.status
+        if status is not None:
+            known = _STATUSES.get(status) if type(status) is str else None
+        # A span that was handed over has both ids as text; the properties would cost as much as all the rest.
         wire = _WireSpan(
             trace_id,
-            span.span_id,
+            span._id,
             (epoch + start) / 1e9,
             (epoch + end) / 1e9,
-            span.parent_span_id,
+            span._parent,
             op,
             description,
             known,
@@ -161,6 +166,8 @@ def _error(event: ErrorEvent) -> dict[str, Any]:
         payload["breadcrumbs"] = {"values": [limits.crumb(crumb) for crumb in event.breadcrumbs]}
     _common(event, payload)
     payload["contexts"]["trace"] = _trace(event, event.op)
+    if event.meta:
+        add_meta(payload, event.meta)
     return payload
 
 

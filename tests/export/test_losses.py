@@ -50,6 +50,15 @@ def test_each_loss_is_told_once():
     assert losses.untold() == {("sample_rate", "error"): 1}
 
 
+def test_a_forked_child_tells_of_its_own_losses():
+    world = World(options={"reports_losses": True})
+    losses = world.delivery._losses
+    losses.told({("sample_rate", "error"): 5})
+    world.delivery.forget()
+    world.books.count("errors", "unsampled", 2)
+    assert losses.untold() == {("sample_rate", "error"): 2}
+
+
 class Reporting(World):
     """A world whose server takes client reports; its bodies are envelopes."""
 

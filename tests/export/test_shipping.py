@@ -7,10 +7,11 @@ import pytest
 
 from instrument import _guard
 from instrument._books import Books
+from instrument.export import Delivery, Sender, Shipping
 from instrument.exporters import Sentry
 from instrument.options import Options
 from instrument.wire import read_envelope
-from tests.export.worlds import error, transaction
+from tests.export.worlds import DOWN, Lines, World, error, transaction
 from tests.transport.servers import OK, Server, never, status, until
 
 LIMIT = 20.0
@@ -186,6 +187,18 @@ def test_close_breaks_off_a_server_that_never_answers(server, connect):
     exporter = connect(server)
     export(exporter, "a")
     server.wait_for(1)
+    begin = time.monotonic()
+    assert not exporter.close(LIMIT)
+    assert time.monotonic() - begin < LIMIT / 2
+
+
+def test_even_what_would_be_lost_does_not_hold_the_end_when_the_server_fails():
+    world = World()
+    world.transport.always = DOWN
+    delivery = Delivery(world.spool, Lines(), world.transport, world.books, destination="http://there")
+    sender = Sender(delivery, world.transport)
+    exporter = Shipping(Lines(), world.spool, sender, world.books, outlives=False)
+    export(exporter, "a")
     begin = time.monotonic()
     assert not exporter.close(LIMIT)
     assert time.monotonic() - begin < LIMIT / 2

@@ -79,7 +79,7 @@ def test_an_exception_and_a_cancellation_mark_the_span(decorate):
 def test_it_looks_and_pickles_like_the_original(function):
     assert inspect.iscoroutinefunction(function)
     assert asyncio.iscoroutinefunction(function)
-    assert str(inspect.signature(function)) == "(key: 'str') -> 'str'"
+    assert str(inspect.signature(function)) == "(key: str) -> str"
     assert (function.__doc__, function.__module__) == ("Fetch.", __name__)
     assert pickle.loads(pickle.dumps(function)) is function
 

@@ -106,7 +106,9 @@ def test_running_and_suspended_time_are_told_apart(decorate):
         unit = [item for item in recorded.transactions if item.name.endswith("work")]
         unit += [one for one in recorded.spans if one.description.endswith("work")]
         active = data_of(recorded, "work")["active_seconds"]
-        end, start = (unit[0].end, unit[0].time) if decorate is transaction else (unit[0].end_ticks, unit[0].start_ticks)
+        end, start = (
+            (unit[0].end, unit[0].time) if decorate is transaction else (unit[0].end_ticks, unit[0].start_ticks)
+        )
         assert 0 < active < (end - start) / 1e9 / 2
 
 

@@ -63,11 +63,11 @@ def test_outside_a_transaction_a_traced_function_just_runs():
 
 @pytest.mark.parametrize("function", [add, job])
 def test_it_looks_and_pickles_like_the_original(function):
-    assert str(inspect.signature(function)) == "(left: 'int', right: 'int' = 2) -> 'int'"
+    assert str(inspect.signature(function)) == "(left: int, right: int = 2) -> int"
     assert function.__doc__ == "The sum."
     assert function.__module__ == __name__
     assert function.__qualname__ == function.__name__ == function.__wrapped__.__name__
-    assert function.__annotations__ == {"left": "int", "right": "int", "return": "int"}
+    assert function.__annotations__ == {"left": int, "right": int, "return": int}
     assert inspect.isfunction(function)
     assert not inspect.iscoroutinefunction(function)
     assert not inspect.isgeneratorfunction(function)

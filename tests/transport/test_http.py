@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -368,6 +369,49 @@ def test_requests_is_imported_by_the_first_transport_and_not_before():
         print("requests" in sys.modules)
     """
     assert run(program) == ["False", "True"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_waits_while_a_name_is_looked_up_as_the_child_would_inherit_the_lock(server, make, monkeypatch):
+    transport = make(server.url.replace("127.0.0.1", "localhost"))
+    entered, events, look_up = threading.Event(), [], socket.getaddrinfo
+
+    def slow(host, *args, **kwargs):
+        if host == "localhost":
+            entered.set()
+            time.sleep(0.01)
+            events.append("looked up")
+        return look_up(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    thread = threading.Thread(target=transport.send, args=(b"x",))
+    thread.start()
+    entered.wait(LIMIT)
+    transport._exchange.hold()
+    events.append("fork")
+    thread.join(LIMIT)
+    assert events == ["looked up", "fork"]
+    assert transport.send(b"y").outcome == "accepted"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_lookup_that_hangs_does_not_hold_a_fork_for_long(make, monkeypatch):
+    transport = make("http://localhost:1/")
+    entered, end = threading.Event(), threading.Event()
+
+    def hang(*args, **kwargs):
+        entered.set()
+        end.wait(LIMIT)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    thread = threading.Thread(target=transport.send, args=(b"x",))
+    thread.start()
+    entered.wait(LIMIT)
+    transport._exchange.hold()
+    assert not end.is_set()
+    end.set()
+    thread.join(LIMIT)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -16,7 +16,8 @@ class GivenSpan:
         times = {"start_ticks": 1_000, "end_ticks": 501_000}
         for name, value in {**known, **times, "data": None, "tags": None, "measurements": None, **fields}.items():
             setattr(self, name, value)
-        self.span_id = fields.get("span_id", span_id())
+        self.span_id = self._id = fields.get("span_id", span_id())
+        self._parent = self.parent_span_id
         self.trace_id = "a" * 32
 
 

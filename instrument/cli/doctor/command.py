@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,8 +15,9 @@ import instrument
 
 from ... import _guard
 from ..._version import version
-from ...options import Options, otlp_environment
+from ...options import Options
 from ..captured_log import captured_log
+from ..hiding import secrets
 from ..screen import Screen, add_screen_arguments
 from ..witness import configured_names, ways
 from .case import Case, Check
@@ -64,9 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
     shown: list[Finding] = []
     say = partial(_print, Screen.of(arguments))
     with captured_log() as log:
-        secrets = _secrets(arguments.dsn)
-        for finding in _findings(arguments, log, secrets):
-            shown.append(hidden(finding, secrets))
+        known = secrets(arguments.dsn)
+        for finding in _findings(arguments, log, known):
+            shown.append(hidden(finding, known))
             if not arguments.json:
                 say(shown[-1])
     problems = sum(finding.level == "problem" for finding in shown)
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _findings(arguments: argparse.Namespace, log: list[str], secrets: list[str]) -> Iterator[Finding]:
+def _findings(arguments: argparse.Namespace, log: list[str], known: list[str]) -> Iterator[Finding]:
     for look in SURROUNDINGS:
         yield from _safely(look, look.__name__, log)
     try:
@@ -87,7 +87,7 @@ def _findings(arguments: argparse.Namespace, log: list[str], secrets: list[str])
     except (ValueError, TypeError) as error:
         yield refused(error)
         return
-    secrets.extend(_secrets_of(options))
+    known.extend(secrets(None, options))
     try:
         for check in CHECKS:
             yield from _safely(partial(check, case), check.__name__, log)
@@ -101,8 +101,7 @@ def _findings(arguments: argparse.Namespace, log: list[str], secrets: list[str])
 def _case(options: Options, timeout: float) -> Case:
     names = configured_names(options)
     exporter, watched = ways(options, names)
-    # All is recorded: whether this one span arrives must not depend on a share.
-    client = instrument.init(options.dsn, exporter=exporter, traces_sample_rate=1.0)
+    client = instrument.init(options.dsn, exporter=exporter)
     return Case(options, names, watched, client, timeout)
 
 
@@ -128,23 +127,6 @@ _FAILED: Final = problem("", "", "")
 def _print(screen: Screen, finding: Finding) -> None:
     width = screen.width if sys.stdout.isatty() else None
     print(render(finding, width, color=screen.color, ascii_only=screen.ascii_only), flush=True)
-
-
-def _secrets(dsn: str | None) -> list[str]:
-    """What stands before the @ of a DSN, or of a proxy, in the arguments and the environment."""
-    texts = [dsn or ""]
-    texts += [text for name, text in os.environ.items() if name.upper().endswith(("_DSN", "_PROXY"))]
-    found: list[str] = []
-    for text in texts:
-        before, at, _ = text.partition("://")[2].rpartition("@")
-        found += before.split(":") if at else ()
-    return found
-
-
-def _secrets_of(options: Options) -> list[str]:
-    dsn = options.dsn
-    keys = [] if dsn is None else [dsn.public_key, dsn.secret or ""]
-    return [*keys, *otlp_environment().headers.values()]
 
 
 def _seconds(text: str) -> float:

@@ -71,7 +71,7 @@ def look_at_store(case: Case) -> Iterator[Finding]:
 def _folder(check: str, name: str, path: Path) -> Finding:
     try:
         found = os.lstat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         parent = _existing(path)
         if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
             return ok(check, f"the {name} {path} will be made when it is needed")

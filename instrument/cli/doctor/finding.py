@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
 import attrs
 
-__all__ = ["Finding", "hidden", "ok", "one_line", "problem", "render", "warning"]
+from ..hiding import hide
+
+__all__ = ["Finding", "hidden", "ok", "problem", "render", "warning"]
 
 Level: TypeAlias = Literal["ok", "warning", "problem"]
 
 COLORS: Final = {"ok": "32", "warning": "33", "problem": "31"}
 LEVEL_WIDTH: Final = 8
 CHECK_WIDTH: Final = 12
-SHORTEST_SECRET: Final = 6
-CREDENTIALS: Final = re.compile(r"://[^/@\s]{1,400}@")
 
 
 @attrs.frozen
@@ -45,22 +44,9 @@ def problem(check: str, text: str, advice: str) -> Finding:
     return Finding("problem", check, text, advice)
 
 
-def hidden(finding: Finding, secrets: Iterable[str]) -> Finding:
-    """The same without keys and passwords, whoever put them into it."""
-
-    def hide(text: str) -> str:
-        text = CREDENTIALS.sub("://***@", text)
-        for secret in secrets:
-            if len(secret) >= SHORTEST_SECRET:
-                text = text.replace(secret, "***")
-        return text
-
-    return attrs.evolve(finding, text=hide(one_line(finding.text)), advice=hide(one_line(finding.advice)))
-
-
-def one_line(text: str) -> str:
-    """`text` without line breaks, nor anything else that a terminal would obey."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+def hidden(finding: Finding, known: Iterable[str]) -> Finding:
+    """The same without what is secret."""
+    return attrs.evolve(finding, text=hide(finding.text, known), advice=hide(finding.advice, known))
 
 
 def render(finding: Finding, width: int | None, *, color: bool, ascii_only: bool) -> str:

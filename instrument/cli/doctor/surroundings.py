@@ -41,7 +41,7 @@ def look_at_python() -> Iterator[Finding]:
     python = f"{platform.python_implementation()} {platform.python_version()}"
     yield ok("python", f"{python}, {sys.executable or 'inside another program'}")
     yield ok("package", f"instrument {own_version()} with {libraries}")
-    if importlib.util.find_spec("rich") is None:
+    if not _is_there("rich"):
         yield warning(
             "package",
             "the package rich is missing, which `instrument list` and `instrument show` draw with",

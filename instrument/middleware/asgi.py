@@ -1,0 +1,193 @@
+"""Around any ASGI application: `app = Tracing(app)`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from .. import _guard
+from ._http import METHODS, Incoming, Jobs, under
+from ._request_data import Head, clean_path, parsed_body
+from ._websocket import Conversation
+
+__all__ = ["ScopeHead", "Tracing"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[Any]]
+
+
+class Tracing:
+    """An ASGI application around `app` that records every request and every message of a websocket.
+
+        app = Tracing(app)
+
+    Each request gets a scope of its own (`isolation`), a transaction that continues the caller's trace and lasts until
+    the body of the answer has been sent (`transactions`), and what `app` raises is captured and raised on (`errors`).
+    Each of the three can be switched off. `methods` are those that make a transaction, `routes` the prefixes of paths.
+
+    A websocket has a transaction for its opening and one for each message it receives, all in one trace.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        isolation: bool = True,
+        transactions: bool = True,
+        errors: bool = True,
+        methods: Iterable[str] = METHODS,
+        routes: Iterable[str] | Callable[[Head], bool] | None = None,
+        origin: str = "auto.http.asgi",
+    ) -> None:
+        self.app = app
+        self._origin = origin
+        accepts = routes if callable(routes) else under(routes)
+        self._jobs = Jobs.chosen(isolation, transactions, errors, methods, accepts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a connection."""
+        kind = scope["type"]
+        if kind != "http" and kind != "websocket":
+            await self.app(scope, receive, send)
+            return
+        request = Incoming.begin(ScopeHead(scope, self._origin), self._jobs)
+        if request is None:
+            await self.app(scope, receive, send)
+            return
+        watch: Exchange | Conversation = (Exchange if kind == "http" else Conversation)(request, receive, send)
+        try:
+            await self.app(scope, watch.receive, watch.send)
+        except BaseException as error:
+            watch.failed(error)
+            raise
+        finally:
+            watch.end()
+            request.leave()
+            request.let_go()
+
+
+_BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
+
+
+class Exchange:
+    """One HTTP request and its answer, seen from between server and application."""
+
+    __slots__ = ("_receive", "_request", "_send")
+
+    def __init__(self, request: Incoming, receive: Receive, send: Send) -> None:
+        self._request = request
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> Message:
+        """What the server gives the application."""
+        message = await self._receive()
+        request = self._request
+        if message["type"] == "http.request":
+            request.head.keep(message)  # type: ignore[attr-defined]  # it is a ScopeHead
+        elif message["type"] == "http.disconnect":
+            request.is_gone = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """What the application gives the server."""
+        request = self._request
+        kind = message["type"]
+        if kind == "http.response.start":
+            request.code = _code(message.get("status"))
+        try:
+            await self._send(message)
+        except OSError:
+            request.is_gone = True
+            raise
+        if kind in _BODIES and not message.get("more_body"):
+            request.is_gone = False
+            request.finish()
+
+    def failed(self, error: BaseException) -> None:
+        """The application has let `error` through."""
+        self._request.failed(error)
+
+    def end(self) -> None:
+        """The application has returned."""
+        self._request.finish()
+
+
+class ScopeHead:
+    """The head of a request, read from an ASGI scope."""
+
+    __slots__ = ("_chunks", "body_of", "carrier", "mechanism", "method", "op", "origin", "path", "route")
+
+    carrier_name = "asgi_scope"
+    has_titles = False
+
+    def __init__(self, scope: Scope, origin: str, route: str | None = None) -> None:
+        self.carrier = scope
+        self.origin = origin
+        self.mechanism = origin.rpartition(".")[2]
+        self.route = route
+        self.op = "http.server" if scope["type"] == "http" else "websocket.server"
+        self.method = str(scope.get("method") or "GET").upper()
+        self.path = clean_path(str(scope.get("path") or "/"))
+        self.body_of: Callable[[int], Any] | None = None
+        self._chunks: list[bytes] | None = None
+
+    @property
+    def headers(self) -> Any:
+        """The list of pairs of bytes."""
+        return self.carrier.get("headers") or ()
+
+    def header_map(self) -> dict[str, str]:
+        """The headers by their names in lower case; those that came several times joined by commas."""
+        found: dict[str, str] = {}
+        for key, value in self.headers:
+            name, text = key.decode("latin-1").lower(), value.decode("latin-1")
+            found[name] = f"{found[name]}, {text}" if name in found else text
+        return found
+
+    def scheme_and_host(self) -> tuple[str, str | None, tuple[str, str]]:
+        """The scheme, the `Host` header, and the server's own name and port."""
+        scope = self.carrier
+        host = next((value.decode("latin-1") for key, value in self.headers if key == b"host"), None)
+        name, port = scope.get("server") or ("", None)
+        return scope.get("scheme", "http"), host, (str(name or ""), str(port) if port else "")
+
+    def query(self) -> str:
+        """The query as it came."""
+        query = self.carrier.get("query_string") or b""
+        return query.decode("latin-1") if isinstance(query, bytes) else str(query)
+
+    def peer(self) -> str | None:
+        """The address of the client, or of the proxy before us."""
+        client = self.carrier.get("client")
+        return str(client[0]) if client else None
+
+    def keep(self, message: Message) -> None:
+        """Remember a part of the body that the application reads, as long as it may be worth showing."""
+        chunk = message.get("body")
+        if chunk:
+            if self._chunks is None:
+                self._chunks = []
+            if len(self._chunks) < CHUNKS:
+                self._chunks.append(chunk)
+
+    def body(self, limit: int) -> Any:
+        """What the application has read of the body, parsed."""
+        if self.body_of is not None:
+            return self.body_of(limit)
+        chunks = self._chunks
+        if not chunks or len(chunks) >= CHUNKS or sum(map(len, chunks)) > limit:
+            return None
+        kind = next((value for key, value in self.headers if key == b"content-type"), b"")
+        return _guard.foreign("request body", None, parsed_body, b"".join(chunks), kind.decode("latin-1"))
+
+
+CHUNKS = 32
+"""A body that comes in more parts than this is not shown."""
+
+
+def _code(status: Any) -> int | None:
+    return int(status) if isinstance(status, int) else None

@@ -1,0 +1,159 @@
+"""For Flask: `trace(app)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, Flask, got_request_exception, request, request_started
+from flask.signals import before_render_template, template_rendered
+from werkzeug.exceptions import HTTPException
+
+from .. import _guard
+from ..recording import span
+from ._http import METHODS, Incoming, incoming_of, under
+from ._request_data import Head, as_form, parsed_body
+from .jinja2 import trace_meta
+from .wsgi import Tracing
+
+__all__ = ["trace"]
+
+ORIGIN = "auto.http.flask"
+_MARK = "instrument"
+
+
+def trace(
+    app: Flask,
+    *,
+    routes: Iterable[str | Blueprint] | None = None,
+    isolation: bool = True,
+    transactions: bool = True,
+    errors: bool = True,
+    methods: Iterable[str] = METHODS,
+) -> Flask:
+    """Record every request to `app`, named after its rule: `GET /users/<int:id>`.
+
+        app = trace(Flask(__name__))
+
+    `routes` limits the transactions to the blueprints and prefixes of paths that it names. The other keywords are those
+    of `wsgi.Tracing`. Templates can call `trace_meta()`. Returns the app.
+    """
+    if _MARK in app.extensions:
+        return app
+    app.extensions[_MARK] = True
+    tracing = Tracing(
+        app.wsgi_app,
+        isolation=isolation,
+        transactions=transactions,
+        errors=errors,
+        methods=methods,
+        routes=_accepting(app, routes),
+        origin=ORIGIN,
+    )
+    app.wsgi_app = tracing  # type: ignore[method-assign]  # as Flask's documentation adds middleware
+    app.context_processor(lambda: {"trace_meta": trace_meta})
+    request_started.connect(_routed, app, weak=False)
+    before_render_template.connect(_rendering, app, weak=False)
+    template_rendered.connect(_rendered, app, weak=False)
+    if errors:
+        got_request_exception.connect(_let_through, app, weak=False)
+        _watch_server_errors(app)
+    return app
+
+
+def _accepting(app: Flask, routes: Iterable[str | Blueprint] | None) -> Callable[[Head], bool] | None:
+    """Which requests become transactions. For blueprints the rule has to be found before Flask looks for it."""
+    if routes is None:
+        return None
+    chosen = [routes] if isinstance(routes, (str, Blueprint)) else list(routes)
+    by_path = under([one for one in chosen if isinstance(one, str)])
+    blueprints = [one for one in chosen if isinstance(one, Blueprint)]
+
+    def accepts(head: Head) -> bool:
+        if by_path is not None and by_path(head):
+            return True
+        if not blueprints:
+            return False
+        try:
+            rule, _ = app.url_map.bind_to_environ(head.carrier).match(return_rule=True)
+        except HTTPException:
+            return False
+        parents = str(rule.endpoint).split(".")[:-1]
+        names = {".".join(parents[: length + 1]) for length in range(len(parents))}
+        if not any(app.blueprints.get(name) in blueprints for name in names):
+            return False
+        head.route = rule.rule
+        return True
+
+    return accepts
+
+
+def _routed(app: Flask, **_: Any) -> None:
+    """Flask knows the rule, and goes on to the view."""
+    rule = request.url_rule
+    incoming = _current()
+    if incoming is not None:
+        incoming.head.body_of = partial(_body, request._get_current_object())  # type: ignore[attr-defined]  # a proxy
+        if rule is not None:
+            incoming.name(rule.rule)
+
+
+def _let_through(app: Flask, exception: BaseException, **_: Any) -> None:
+    """Flask is about to answer with a 500 what no handler of the program's has taken."""
+    incoming = _current()
+    if incoming is not None:
+        # A template that has failed is not told of by a signal.
+        while incoming.layers:
+            incoming.layers.pop().finish("internal_error")
+        incoming.failed(exception, "flask")
+
+
+def _watch_server_errors(app: Flask) -> None:
+    """`abort(503)` is an answer to Flask; to whoever reads errors it is one, unless the program has a handler for it."""
+    handle: Callable[..., Any] = app.handle_http_exception
+
+    def watched(*args: Any) -> Any:
+        answer = handle(*args)
+        error = args[-1]
+        incoming = _current()
+        if incoming is not None and answer is error and (getattr(error, "code", None) or 0) >= 500:
+            incoming.failed(error, "flask")
+        return answer
+
+    app.handle_http_exception = watched  # type: ignore[method-assign]  # where a subclass would override it
+
+
+def _rendering(app: Flask, template: Any, **_: Any) -> None:
+    incoming = _current()
+    if incoming is not None:
+        incoming.layers.append(span("template.render", template.name or "<string>").__enter__())
+
+
+def _rendered(app: Flask, **_: Any) -> None:
+    incoming = _current()
+    if incoming is not None and incoming.layers:
+        incoming.layers.pop().__exit__(None, None, None)
+
+
+def _current() -> Incoming | None:
+    return incoming_of(request.environ) if request else None
+
+
+def _body(read: Any, limit: int) -> Any:
+    """The body, as far as the view has read it."""
+    return _guard.foreign("request body", None, _read_already, read, limit)
+
+
+def _read_already(read: Any, limit: int) -> Any:
+    known = vars(read)
+    if (read.content_length or 0) > limit:
+        return None
+    raw = known.get("_cached_data")
+    if raw:
+        return parsed_body(raw, read.content_type or "") if len(raw) <= limit else None
+    if "form" not in known:
+        return None
+    fields = list(read.form.items(multi=True))
+    files = [(key, {"filename": one.filename, "type": one.content_type}) for key, one in read.files.items(multi=True)]
+    return as_form([*fields, *files]) or None

@@ -1,0 +1,222 @@
+"""Around any WSGI application: `app = Tracing(app)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from .. import _guard
+from ._http import METHODS, Incoming, Jobs, under
+from ._request_data import Head, clean_path
+
+__all__ = ["EnvironHead", "Tracing", "environ_path"]
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+_COMPLETE = (list, tuple)
+"""Bodies that are there as a whole: nothing is done while they are sent."""
+
+
+class Tracing:
+    """A WSGI application around `app` that records every request.
+
+        app = Tracing(app)
+
+    Each request gets a scope of its own (`isolation`), a transaction that continues the caller's trace and lasts until
+    the body of the answer has ended (`transactions`), and what `app` raises is captured and raised on (`errors`). Each
+    of the three can be switched off. `methods` are those that make a transaction, `routes` the prefixes of paths.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        isolation: bool = True,
+        transactions: bool = True,
+        errors: bool = True,
+        methods: Iterable[str] = METHODS,
+        routes: Iterable[str] | Callable[[Head], bool] | None = None,
+        origin: str = "auto.http.wsgi",
+    ) -> None:
+        self.app = app
+        self._origin = origin
+        accepts = routes if callable(routes) else under(routes)
+        self._jobs = Jobs.chosen(isolation, transactions, errors, methods, accepts)
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Handle a request."""
+        request = Incoming.begin(EnvironHead(environ, self._origin), self._jobs)
+        if request is None:
+            return self.app(environ, start_response)
+
+        def started(status: str, *args: Any, **kwargs: Any) -> Any:
+            request.code = _code(status)
+            return start_response(status, *args, **kwargs)
+
+        try:
+            body = self.app(environ, started)
+            if type(body) in _COMPLETE:
+                request.finish()
+                request.let_go()
+                return body
+        except BaseException as error:
+            request.failed(error)
+            request.finish()
+            request.let_go()
+            raise
+        finally:
+            request.leave()
+        return _watched(request, body, environ)
+
+
+class Body:
+    """The body of an answer, whose parts are produced where the request is current."""
+
+    __slots__ = ("_body", "_next", "_request")
+
+    def __init__(self, request: Incoming, body: Iterable[bytes]) -> None:
+        self._request = request
+        self._body = body
+        self._next: Callable[[], bytes] | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        request = self._request
+        request.enter()
+        try:
+            step = self._next
+            if step is None:
+                step = self._next = iter(self._body).__next__
+            return step()
+        except StopIteration:
+            request.finish()
+            raise
+        except BaseException as error:
+            request.failed(error)
+            request.finish()
+            raise
+        finally:
+            request.leave()
+
+    def close(self) -> None:
+        """The server is done with it; where it has not asked for all, the client has gone."""
+        request = self._request
+        request.enter()
+        try:
+            _close(request, getattr(self._body, "close", None))
+        finally:
+            request.leave()
+            request.let_go()
+
+    def __del__(self) -> None:
+        _guard.guarded("dropped answer", None, self._request.abandon)
+
+
+def _close(request: Incoming, close: Callable[[], Any] | None) -> None:
+    request.is_gone = request.transaction is not None and request.transaction.end_ticks is None
+    try:
+        if close is not None:
+            close()
+    except BaseException as error:
+        request.failed(error)
+        raise
+    finally:
+        request.finish()
+
+
+def _watched(request: Incoming, body: Iterable[bytes], environ: Environ) -> Iterable[bytes]:
+    """`body` such that the request ends with it. A file that the server may send by itself stays what it is."""
+    wrapper = environ.get("wsgi.file_wrapper")
+    if not isinstance(wrapper, type) or not isinstance(body, wrapper):
+        return Body(request, body)
+    close: Callable[[], Any] | None = getattr(body, "close", None)
+
+    def closed() -> None:
+        request.enter()
+        try:
+            if close is not None:
+                close()
+        finally:
+            request.finish()
+            request.leave()
+            request.let_go()
+
+    try:
+        body.close = closed  # type: ignore[attr-defined]  # it has one, or is given one
+    except AttributeError:
+        request.enter()
+        request.finish()
+        request.leave()
+    return body
+
+
+class EnvironHead:
+    """The head of a request, read from a WSGI environ."""
+
+    __slots__ = ("body_of", "carrier", "mechanism", "method", "origin", "path", "route")
+
+    op = "http.server"
+    carrier_name = "wsgi_environ"
+    has_titles = True
+
+    def __init__(self, environ: Environ, origin: str, route: str | None = None) -> None:
+        self.carrier = environ
+        self.origin = origin
+        self.mechanism = origin.rpartition(".")[2]
+        self.route = route
+        self.body_of: Callable[[int], Any] | None = None
+        self.method = str(environ.get("REQUEST_METHOD", "GET")).upper()
+        self.path = environ_path(environ)
+
+    @property
+    def headers(self) -> Environ:
+        """The environ: `read_headers` knows where it has its headers."""
+        return self.carrier
+
+    def header_map(self) -> dict[str, str]:
+        """The headers by their names in lower case."""
+        environ = self.carrier
+        found = {
+            key[5:].lower().replace("_", "-"): value
+            for key, value in environ.items()
+            if key.startswith("HTTP_") and isinstance(value, str)
+        }
+        for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            if environ.get(key):
+                found[key.lower().replace("_", "-")] = str(environ[key])
+        return found
+
+    def scheme_and_host(self) -> tuple[str, str | None, tuple[str, str]]:
+        """The scheme, the `Host` header, and the server's own name and port."""
+        environ = self.carrier
+        server = str(environ.get("SERVER_NAME") or ""), str(environ.get("SERVER_PORT") or "")
+        return environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_HOST"), server
+
+    def query(self) -> str:
+        """The query as it came."""
+        return str(self.carrier.get("QUERY_STRING") or "")
+
+    def peer(self) -> str | None:
+        """The address of the client, or of the proxy before us."""
+        return self.carrier.get("REMOTE_ADDR")
+
+    def body(self, limit: int) -> Any:
+        """What a framework has read; without one nothing, because it is the application that reads it."""
+        return self.body_of(limit) if self.body_of is not None else None
+
+
+def environ_path(environ: Mapping[str, Any]) -> str:
+    """The path of a request: WSGI has its bytes as Latin-1, and they are UTF-8."""
+    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    if not path.isascii():
+        path = path.encode("latin-1", "replace").decode("utf-8", "replace")
+    return clean_path(path)
+
+
+def _code(status: Any) -> int | None:
+    """The three digits a status line begins with."""
+    digits = status[:3] if isinstance(status, str) else ""
+    return int(digits) if len(digits) == 3 and digits.isdecimal() and digits.isascii() else None

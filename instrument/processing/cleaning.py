@@ -1,0 +1,309 @@
+"""The walk over one item: what is a secret is replaced, what is too large is cut, and both are noted."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from ..options import Options, ScrubRules
+from ..recording import plain, plain_mapping, text
+from .card_numbers import LOWEST_CARD, is_card
+from .secret_keys import CLEAN, LONGEST, KeyRules, is_spared
+from .secret_texts import FILTERED, SHORT, SHORTEST, TextRules
+from .sql import without_literals
+
+__all__ = ["Cleaning", "Rules"]
+
+ITEMS: Final = 200
+"""Entries of one mapping of tags or data."""
+
+ROOM: Final = 2_000_000
+"""Characters of long texts in one item."""
+
+LONG: Final = 1000
+REMEMBERED: Final = 2048
+
+Path = tuple[str | int, ...]
+
+_SOURCE: Final = frozenset({"context_line", "pre_context", "post_context"})
+_STATEMENTS: Final = frozenset({"db.statement", "db.query.text"})
+_PARAMETERS: Final = ("db.params", "db.query.parameter", "db.sql.bindings")
+_KEY_ITSELF: Final = "!"
+"""The verdict on a key that holds a secret, or is longer than a key may be."""
+_LITERALS: Final = re.compile("[0-9'\"$#-]|/\\*")
+"""Where this is not found, a query and any other text are the same to us."""
+
+
+class Rules:
+    """What is filtered: the options' choice, made ready."""
+
+    def __init__(self, options: Options) -> None:
+        chosen = options.scrub if options.scrub is not None else ScrubRules()
+        self.sends_pii = options.send_default_pii
+        self.keys = KeyRules(chosen, send_pii=self.sends_pii)
+        self.texts = TextRules(chosen, self.keys)
+        self.hides_literals = "sql" not in chosen.off
+        self.statements: dict[str, str] = {}
+        """Queries of late, and what is shown of them."""
+        self.descriptions: set[str] = set()
+        """Short descriptions in which there is nothing to hide, whatever their op is."""
+        self._hides_parameters = self.hides_literals and not self.sends_pii
+
+    def judge(self, key: Any) -> str:
+        """The rule by which what stands under `key` is a secret. `recall` of the key rules knows it from then on."""
+        if type(key) is not str:
+            return CLEAN
+        verdict = self.keys.judge(key)
+        if verdict:
+            return verdict
+        if self._hides_parameters and key.startswith(_PARAMETERS):
+            return self.keys.remember(key, "sql")
+        if len(key) > LONGEST or (len(key) >= SHORTEST and self.texts.scrub(key)[1]):
+            return self.keys.remember(key, _KEY_ITSELF)
+        return CLEAN
+
+    def remember_statement(self, statement: str, shown: str) -> None:
+        """Know the next time what is shown of a query."""
+        if len(self.statements) >= REMEMBERED:
+            self.statements.clear()
+        self.statements[statement] = shown
+
+    def remember_description(self, description: str) -> None:
+        """Know the next time that there is nothing to hide, if that is so for a query too."""
+        if len(description) <= SHORT and _LITERALS.search(description) is None:
+            if len(self.descriptions) >= REMEMBERED:
+                self.descriptions.clear()
+            self.descriptions.add(description)
+
+
+class Cleaning:
+    """Cleans the parts of one item. A part in which nothing had to change is returned as it was given.
+
+    What changed is noted under its place in `meta`, as the Sentry protocol does it in `_meta`.
+    """
+
+    __slots__ = ("_meta", "_notes", "_path", "_room", "_rules")
+
+    def __init__(self, rules: Rules, meta: dict[str, Any]) -> None:
+        self._rules = rules
+        self._meta = meta
+        self._path: list[str | int] = []
+        self._notes: list[tuple[Path, dict[str, Any]]] = []
+        self._room = ROOM
+
+    def mapping_at(self, path: Path, given: Any) -> Any:
+        """A mapping that stands at `path` in the payload."""
+        try:
+            made = self._mapping(given) if type(given) is dict else self._mapping(plain_mapping(given))
+        except RuntimeError:
+            # Another thread still writes to it.
+            made = self._mapping(dict(given))
+        if made is not given:
+            self._settle(path)
+        return made
+
+    def list_at(self, path: Path, given: Any) -> Any:
+        """A list that stands at `path`."""
+        made = self._sequence(given) if type(given) is list else given
+        if made is not given:
+            self._settle(path)
+        return made
+
+    def text_at(self, path: Path, given: Any) -> str:
+        """A text that stands at `path`."""
+        if type(given) is str and given in self._rules.texts.clean:
+            return given
+        made = self._text(text(given), None)
+        if self._notes:
+            self._settle(path)
+        return made
+
+    def statement_at(self, path: Path, given: str) -> str:
+        """A query that stands at `path`."""
+        made = self._statement(given, None)
+        if self._notes:
+            self._settle(path)
+        return made
+
+    def breadcrumbs(self, given: list[Any]) -> list[dict[str, Any]]:
+        """Breadcrumbs: the message of one that tells a query is one."""
+        made = []
+        for position, crumb in enumerate(given):
+            cleaned = self.mapping_at(("breadcrumbs", "values", position), crumb)
+            message = cleaned.get("message")
+            if cleaned.get("category") == "query" and type(message) is str and message:
+                stated = self.statement_at(("breadcrumbs", "values", position, "message"), message)
+                cleaned = {**cleaned, "message": stated}
+            made.append(cleaned)
+        return made
+
+    def request(self, given: Any) -> dict[str, Any]:
+        """An HTTP request: its cookies and the client's address go only with data about persons."""
+        made: dict[str, Any] = self.mapping_at(("request",), given)
+        query = made.get("query_string")
+        if type(query) is str and query:
+            cleaned, rules = self._rules.texts.scrub_query(query)
+            made = {**made, "query_string": cleaned}
+            self._note_rules((), rules)
+            self._settle(("request", "query_string"))
+        body = made.get("data")
+        if type(body) is str and "=" in body and not body[:1].isspace() and body[:1] not in "{[<":
+            cleaned, rules = self._rules.texts.scrub_query(body)
+            made = {**made, "data": cleaned}
+            self._note_rules((), rules)
+            self._settle(("request", "data"))
+        if made.get("cookies") and not self._rules.sends_pii:
+            made = {name: value for name, value in made.items() if name != "cookies"}
+            self._meta.get("request", {}).pop("cookies", None)
+            self._notes.append((("cookies",), {"rem": [["!config", "x"]]}))
+            self._settle(("request",))
+        return made
+
+    def _settle(self, path: Path) -> None:
+        """Write down what was noted, all of it at or below `path`."""
+        for below, remark in self._notes:
+            node = self._meta
+            for step in (*path, *below):
+                node = node.setdefault(str(step), {})
+            node.setdefault("", {}).update(remark)
+        self._notes.clear()
+
+    def _note_rules(self, below: Path, rules: tuple[str, ...]) -> None:
+        if rules:
+            self._notes.append((below, {"rem": [["!config", "s"], *([rule, "s"] for rule in rules)]}))
+
+    def _note(self, key: str | int | None, rules: tuple[str, ...]) -> None:
+        if rules:
+            self._note_rules(tuple(self._path) if key is None else (*self._path, key), rules)
+
+    def _mapping(self, given: dict[Any, Any]) -> dict[str, Any]:
+        made: dict[str, Any] | None = None
+        has_bad_key = False
+        recall, clean = self._rules.keys.recall, self._rules.texts.clean
+        for key, value in given.items():
+            rule = recall(key)
+            if rule is None:
+                rule = self._rules.judge(key)
+            if not rule and type(value) is str and value in clean:
+                continue
+            if rule == _KEY_ITSELF:
+                has_bad_key = True
+                rule = CLEAN
+            new = self._entry(key, rule, type(value), value)
+            if new is not value:
+                if made is None:
+                    made = dict(given)
+                made[key] = new
+        if has_bad_key or len(given) > ITEMS:
+            return self._with_other_keys(given if made is None else made)
+        return given if made is None else made
+
+    def _with_other_keys(self, given: dict[Any, Any]) -> dict[str, Any]:
+        """The mapping with keys that may be shown, and not more of them than allowed."""
+        made = {}
+        for key in list(given)[:ITEMS]:
+            shown, rules = self._rules.texts.scrub(text(key))
+            self._note(shown, rules)
+            made[shown] = given[key]
+        if len(given) > ITEMS:
+            made["..."] = f"{len(given) - ITEMS} more"
+        return made
+
+    def _entry(self, key: Any, rule: str, kind: type, value: Any) -> Any:
+        if rule and not is_spared(key, rule, value):
+            self._note(key, (rule,))
+            return FILTERED
+        if kind is str:
+            if key in _STATEMENTS:
+                return self._statement(value, key)
+            return self._source(value, key) if key in _SOURCE else self._text(value, key)
+        if kind is bool or value is None:
+            return value
+        if kind is int and -LOWEST_CARD < value < LOWEST_CARD:
+            return value
+        if kind is dict or kind is list:
+            self._path.append(key)
+            inner = self._mapping(value) if kind is dict else self._sequence(value, is_source=key in _SOURCE)
+            self._path.pop()
+            return inner
+        return self._number(value, key) if kind is int else plain(value)
+
+    def _number(self, value: int, key: Any) -> Any:
+        if self._rules.texts.knows_cards and value.bit_length() < 64 and is_card(str(value)):
+            self._note(key, ("card",))
+            return FILTERED
+        return plain(value)
+
+    def _text(self, value: str, key: Any) -> str:
+        if value in self._rules.texts.clean:
+            return value
+        made, rules = self._rules.texts.scrub(self._within_bounds(value, key))
+        self._note(key, rules)
+        return made
+
+    def _source(self, value: str, key: Any) -> str:
+        if value in self._rules.texts.clean_source:
+            return value
+        made, rules = self._rules.texts.scrub_source(self._within_bounds(value, key))
+        self._note(key, rules)
+        return made
+
+    def _statement(self, value: str, key: Any) -> str:
+        rules = self._rules
+        known = rules.statements.get(value)
+        if known is not None:
+            return known
+        shown = self._within_bounds(value, key)
+        made = without_literals(shown) if rules.hides_literals else shown
+        made, found = rules.texts.scrub(made)
+        if not found and len(value) <= LONG:
+            rules.remember_statement(value, made)
+        self._note(key, ("sql", *found) if made != shown else ())
+        return made
+
+    def _within_bounds(self, value: str, key: Any) -> str:
+        """A long text cut to what one text may be, and to less when the item holds very much."""
+        if len(value) < LONG:
+            return value
+        shown: str = plain(value) if self._room > 0 else plain(value[:LONG])
+        self._room -= len(shown)
+        if len(shown) < len(value) and shown.endswith("..."):
+            below = tuple(self._path) if key is None else (*self._path, key)
+            self._notes.append((below, {"len": len(value), "rem": [["!limit", "s", len(shown) - 3, len(shown)]]}))
+        return shown
+
+    def _sequence(self, given: list[Any], *, is_source: bool = False) -> list[Any]:
+        made: list[Any] | None = None
+        hides_next = ""
+        for position, value in enumerate(given):
+            kind = type(value)
+            if kind is str and hides_next:
+                new: Any = FILTERED
+                self._note(position, (hides_next,))
+            elif is_source and kind is str:
+                new = self._source(value, position)
+            elif kind is list and len(value) == 2 and type(value[0]) is str:
+                new = self._pair(value, position)
+            else:
+                new = self._entry(position, "", kind, value)
+            hides_next = (
+                self._rules.keys.verdict(value) if kind is str and value[:1] == "-" and "=" not in value else ""
+            )
+            if new is not value:
+                if made is None:
+                    made = list(given)
+                made[position] = new
+        return given if made is None else made
+
+    def _pair(self, pair: list[Any], position: int) -> list[Any]:
+        """A header or an item of a mapping, as a list of two."""
+        name, value = pair
+        rule = self._rules.keys.verdict(name)
+        self._path.append(position)
+        if rule and not is_spared(name, rule, value):
+            self._note(1, (rule,))
+            made = [name, FILTERED]
+        else:
+            made = self._sequence(pair)
+        self._path.pop()
+        return made
