@@ -27,11 +27,11 @@ class Client:
         self.books = books
         self._steps = steps
         self._exporter_keeps_books = exporter_keeps_books
-        self._is_closed = False
+        self.is_closed = False
 
     def capture(self, item: Event, hint: dict[str, Any]) -> str | None:
         """Process a finished item and export it; its id, or `None` when it was dropped."""
-        if self._is_closed:
+        if self.is_closed:
             count_event(self.books, item, "dropped:closed")
             return None
         current: Event | None = item
@@ -61,11 +61,18 @@ class Client:
 
     def close(self, timeout: float | None = None) -> bool:
         """Deliver what is there within `timeout` seconds and take nothing more."""
-        if self._is_closed:
+        if self.is_closed:
             return True
         done = bool(_guard.guarded("close", False, self.exporter.close, timeout))
-        self._is_closed = True
+        self.is_closed = True
         return done
+
+    def leave(self, timeout: float) -> bool:
+        """Deliver what can be delivered within `timeout` seconds, as the program ends.
+
+        Threads that outlive the end of the main one may still record; what they finish is kept for the next process.
+        """
+        return bool(_guard.guarded("close", False, self.exporter.close, timeout))
 
     def stats(self) -> Stats:
         """The books of what went through this client."""

@@ -82,7 +82,7 @@ class Shipped(ABC):
             self.books,
             destination=route.destination,
             adopt=spool.adopt,
-            rejects=Rejects(lambda: spool.folder),
+            rejects=Rejects(spool.destination),
             drops_when_limited=options.on_rate_limit == "drop",
             reports_losses=route.reports_losses,
             fault=route.fault,

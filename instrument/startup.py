@@ -62,7 +62,9 @@ def close(timeout: float | None = None) -> bool:
 
 def _at_exit() -> None:
     HUB.tell_storms()
-    HUB.client.close(HUB.options.shutdown_timeout)
+    client = HUB.client
+    if isinstance(client, Client) and not client.is_closed:
+        client.leave(HUB.options.shutdown_timeout)
 
 
 def _process_scope() -> Scope:

@@ -66,6 +66,19 @@ def test_before_send_transaction_may_take_spans_out_and_they_are_counted():
     assert recorded.stats().balanced
 
 
+def test_a_hook_for_breadcrumbs_changes_and_drops_them_and_one_that_raises_drops():
+    def hook(crumb, hint):
+        if crumb["message"] == "bug":
+            raise RuntimeError("bug of the user's")
+        return None if crumb["message"] == "drop" else {**crumb, "message": crumb["message"].upper()}
+
+    with record(before_breadcrumb=hook) as recorded:
+        for message in ("keep", "drop", "bug"):
+            instrument.add_breadcrumb(message=message)
+        capture_message("x")
+    assert [crumb["message"] for crumb in recorded.errors[0].breadcrumbs] == ["KEEP"]
+
+
 def test_the_hint_has_the_exception():
     hints = []
     with record(before_send=lambda event, hint: hints.append(hint) or event):

@@ -12,8 +12,10 @@ import pytest
 from instrument import exporters
 from instrument._books import Books
 from instrument.errors import BadDsn
+from instrument.export import FileSpool, Record
 from instrument.exporters import Console, JsonLines, Local, Memory, Sentry
 from instrument.options import Options
+from instrument.wire import EventCodec
 from tests.export.worlds import ROOT, error, transaction
 from tests.transport.servers import Server
 
@@ -103,6 +105,20 @@ def test_local_writes_where_it_is_told(connected, tmp_path, by):
     local.export(transaction())
     assert local.flush(LIMIT)
     assert rows(path, "SELECT count(*) FROM transactions") == [(1,)]
+
+
+def test_the_store_leaves_out_what_is_no_event_and_that_is_kept_aside(connected, tmp_path):
+    path = tmp_path / "t.db"
+    dead = FileSpool(tmp_path / "spool", f"Local {path}", books=Books())
+    dead.append(Record("transaction", 1, EventCodec().encode(transaction("good"))))
+    dead.append(Record("transaction", 1, b'{"type":"transaction"}'))
+    dead.close()
+    local = connected(Local(path), spool_dir=tmp_path / "spool")
+    assert local.flush(LIMIT, orphans=True)
+    assert rows(path, "SELECT name FROM transactions") == [("good",)]
+    (kept,) = (tmp_path / "spool").glob("*/rejected/*")
+    assert kept.read_bytes() == b'{"type":"transaction"}'
+    assert list((tmp_path / "spool").glob("*/*/*.log")) == []
 
 
 def test_a_forked_child_and_its_parent_share_the_store(connected, tmp_path):

@@ -111,3 +111,25 @@ def test_an_unwritable_state_folder_is_one_line_and_the_program_unharmed(tmp_pat
     )
     assert done.stdout == "True\n"
     assert len(done.stderr.splitlines()) == 1
+
+
+LATE = """
+import atexit, json, pathlib, sys
+import instrument
+from instrument import transaction
+def late():
+    with transaction("job", "after the end"):
+        pass
+atexit.register(late)  # registered before ours, so it runs after it
+instrument.init()
+"""
+
+
+def test_what_finishes_after_the_end_of_the_program_is_kept_for_the_next_one(tmp_path):
+    env = {"XDG_STATE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", LATE], check=True, env=env, timeout=60)
+    subprocess.run([sys.executable, "-m", "instrument", "flush"], check=True, env=env, timeout=60, capture_output=True)
+    listed = subprocess.run(
+        [sys.executable, "-m", "instrument", "list"], check=True, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert "after the end" in listed.stdout

@@ -12,11 +12,12 @@ import attrs
 
 from .. import _clock
 from .._books import Books
+from ..export import Heap, folder_name, survey
 from ..exporters import destination
 from ..options import Options
 from .captured_log import captured_log
 from .hiding import hide, secrets
-from .waiting import Heap, Waiting, folder_name, left_by_the_dead, size, spool_folder, survey
+from .waiting import Waiting, left_by_the_dead, size, spool_folder
 from .witness import Way, configured_names, said, ways
 
 __all__ = ["add_arguments", "run"]
@@ -84,9 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _flush(way: Way, root: Path, ends: float, known: list[str]) -> Result:
     before = left_by_the_dead(root, way.key)
-    heaps = _dead(root, way)
     witness = way.witness
-    is_done = not before.records
+    is_done = not before.folders
     while not is_done and not _is_hopeless(way):
         left = ends - _clock.seconds()
         is_done = way.exporter.flush(max(0.0, min(LOOK_SECONDS, left)), orphans=True)
@@ -94,14 +94,14 @@ def _flush(way: Way, root: Path, ends: float, known: list[str]) -> Result:
             break
     reason = "" if is_done else hide(_reason(way), known)
     way.exporter.close(CLOSE_SECONDS)
-    remaining = [heap for heap in heaps if any(heap.path.glob("*.log"))]
+    remaining = [heap for heap in before.heaps if any(heap.path.glob("*.log"))]
     taken = witness.delivered + witness.refused
     return Result(
         destination=witness.destination,
         before=before,
         delivered=witness.delivered,
         refused=witness.refused,
-        waiting=0 if is_done else max(0, before.records - taken),
+        waiting=left_by_the_dead(root, way.key).records if is_done else max(0, before.records - taken),
         elsewhere=len(remaining) if is_done else 0,
         reason=reason,
         is_done=is_done and not remaining,
@@ -136,6 +136,9 @@ def _print(results: list[Result], strangers: list[Heap], everything: bool) -> No
         print(f"  {result.delivered:,} delivered, {result.refused:,} refused for good, {left}.")
         if result.reason:
             print(f"  Not all was taken: {result.reason}. What is left stays on disk; `instrument doctor` tells more.")
+        for heap in result.before.heaps:
+            if heap.trouble:
+                print(f"  {heap.path} {heap.trouble}, so nothing in it is delivered.")
         if result.elsewhere:
             print(f"  {_processes(result.elsewhere)} left something that another process is delivering, or set aside.")
     if strangers:
@@ -161,10 +164,6 @@ def _as_json(results: list[Result], strangers: list[Heap]) -> dict[str, Any]:
         ],
         "other_destinations": {"processes": len(strangers), "bytes": sum(heap.bytes for heap in strangers)},
     }
-
-
-def _dead(root: Path, way: Way) -> list[Heap]:
-    return [heap for heap in survey(root) if heap.is_dead and heap.destination == _folder(way)]
 
 
 def _folder(way: Way) -> str:

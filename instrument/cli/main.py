@@ -15,14 +15,21 @@ from .._version import version
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: Final = {
+    "run": ("run", "a program of yours as it is, traced without a change to it"),
     "list": ("list", "recent traces, newest first"),
     "show": ("show", "one trace as a waterfall"),
     "demo": ("demo", "a traced program of two processes, and what it recorded"),
     "doctor": ("doctor", "whether what is recorded arrives, and what to do if not"),
     "flush": ("flush", "deliver what waits on disk, also of processes that have died"),
+    "audit": ("audit", "which secrets the stored traces contain, and where they came from"),
     "patches": ("patches", "which libraries are watched by themselves, and why others are not"),
+    "install-startup": ("install_startup", "let programs of this environment that have INSTRUMENT_AUTO=1 be traced"),
+    "remove-startup": ("remove_startup", "undo install-startup"),
 }
-"""Command: its module in this folder, which has `add_arguments(parser)` and `run(arguments)`, and one line of help."""
+"""Command: its module in this folder, which has `add_arguments(parser)` and `run(arguments)`, and one line of help.
+
+`run` alone reads its words itself: they are those of another program.
+"""
 
 INTERRUPTED: Final = 130
 
@@ -30,6 +37,10 @@ INTERRUPTED: Final = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the program's own); returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["run"]:
+        from .run import run_program
+
+        return run_program(words[1:])  # all that follows is the program's, and how it ends is its own affair
     try:
         code = _run(words)
         sys.stdout.flush()

@@ -70,7 +70,8 @@ class Witness:
         self.failures = 0 if answer.outcome in ("accepted", "refused") else self.failures + 1
         if not _is_report(records[0]):
             if answer.outcome == "accepted":
-                self.delivered += len(records)
+                self.delivered += len(records) - len(answer.left_out)
+                self.refused += len(answer.left_out)
             elif answer.outcome == "refused" and len(records) == 1:
                 self.refused += 1
         if self.verdict is None and self.wanted and _holds(body, self.wanted):

@@ -16,6 +16,8 @@ from .record import Kind, Record
 from .rejects import Rejects
 from .sender import Sender
 from .spool import FileSpool, MemorySpool, Source
+from .spool_folder import folder_name
+from .spool_survey import Heap, survey
 
 __all__ = [
     "Backoff",
@@ -25,6 +27,7 @@ __all__ = [
     "Exporter",
     "Fanout",
     "FileSpool",
+    "Heap",
     "JsonLines",
     "Kind",
     "Memory",
@@ -35,4 +38,6 @@ __all__ = [
     "Shipping",
     "Source",
     "StoreTransport",
+    "folder_name",
+    "survey",
 ]

@@ -5,7 +5,7 @@ No thread, no waiting: a step says how long to wait for the next one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import attrs
@@ -91,6 +91,8 @@ class Delivery:
         self.limits = RateLimits()
         self.finished: dict[str, int] = dict.fromkeys(LANES, 0)
         """How many records of our own were taken or refused for good, by kind."""
+        self.is_finishing = False
+        """Whether records are counted as finished and the spool is about to learn it."""
         self.progress_at = 0.0
         """The monotonic second when something was last taken or refused."""
         self.sending_since: float | None = None
@@ -145,10 +147,17 @@ class Delivery:
         since = self.sending_since
         return self.backoff.failures > 0 or (since is not None and self._clock.seconds() - since > patience)
 
+    def let_go(self) -> None:
+        """Leave to others what a dead process left. Only when no step is under way."""
+        orphan, self._orphan = self._orphan, None
+        if orphan is not None:
+            orphan.close()
+
     def forget(self) -> None:
         """In a forked child: what was being sent or adopted is the parent's."""
         self._orphan = None
         self.sending_since = None
+        self.is_finishing = False
         if self._losses is not None:
             self._losses.forget()
         self.finished = dict.fromkeys(LANES, 0)
@@ -192,7 +201,8 @@ class Delivery:
         answer = self._exchange(self._codec.join([record.payload for record in records]))
         now = self._clock.seconds()
         if answer.outcome == "accepted":
-            self._finish(source, kind, records, "delivered")
+            self._set_aside(kind, [records[position] for position in answer.left_out], answer)
+            self._finish(source, kind, records, "delivered", answer.left_out)
             self._batch = self._batch.accepted(len(records))
             self._recovered(now)
         elif answer.outcome == "refused":
@@ -201,7 +211,8 @@ class Delivery:
                 self._batch = self._batch.refused(len(records))
                 return False
             self._batch = self._batch.found()
-            self._set_aside(source, kind, records, answer)
+            self._set_aside(kind, records, answer)
+            self._finish(source, kind, records, "rejected")
         else:
             self._keep(kind, answer, now)
             return False
@@ -240,25 +251,27 @@ class Delivery:
             self._complained.add(kind)
             _guard.say(self._fault, f"{self._destination} {message}")
 
-    def _set_aside(self, source: Source, kind: Kind, records: list[Record], answer: Answer) -> None:
-        if self._rejects is not None:
-            self._rejects.keep(records[0])
-        self._finish(source, kind, records, "rejected")
-        if not self.is_quiet:
+    def _set_aside(self, kind: Kind, records: list[Record], answer: Answer) -> None:
+        for record in records:
+            if self._rejects is not None:
+                self._rejects.keep(record)
+        if records and not self.is_quiet:
             _guard.say(f"refused {self._destination}", f"{self._destination} refused one {kind} ({answer.detail})")
 
-    def _finish(self, source: Source, kind: Kind, records: list[Record], outcome: str) -> None:
-        """The records' fate is sealed. The count comes first, so that a flush can rely on it."""
+    def _finish(
+        self, source: Source, kind: Kind, records: list[Record], outcome: str, left_out: Sequence[int] = ()
+    ) -> None:
+        """The records' fate is sealed. The count comes first, so that a flush that looks in between waits too long."""
+        self.is_finishing = True
         books = self._orphans_books
         if source is self._own:
             books = self._books
             self.finished[kind] += len(records)
-        if kind == "transaction":
-            books.move("transactions", "spooled", outcome, len(records))
-            books.move("spans", "spooled", outcome, sum(record.spans for record in records))
-        elif kind == "error":
-            books.move("errors", "spooled", outcome, len(records))
+        _move(books, kind, records, "spooled", outcome)
+        if left_out:
+            _move(books, kind, [records[position] for position in left_out], outcome, "rejected")
         source.done(kind, len(records))
+        self.is_finishing = False
 
     def _report(self, now: float) -> bool:
         """Send a report of losses if it is due and there are any. Whether one was sent."""
@@ -286,3 +299,11 @@ class Delivery:
             self._transport.close()
             self.backoff = attrs.evolve(self.backoff, not_before=0.0)
         self._slept = drift
+
+
+def _move(books: Books, kind: Kind, records: list[Record], before: str, after: str) -> None:
+    if kind == "transaction":
+        books.move("transactions", before, after, len(records))
+        books.move("spans", before, after, sum(record.spans for record in records))
+    elif kind == "error":
+        books.move("errors", before, after, len(records))

@@ -110,8 +110,12 @@ class Shipping:
         self._sender.delivery.is_quiet = at_exit
         # At the end of the program others may still record; that goes to a new folder, for the next process.
         self._is_closed = not at_exit
-        self._sender.stop(self._spool.close)
+        self._sender.stop(self._let_go)
         return is_drained
+
+    def _let_go(self) -> None:
+        self._sender.delivery.let_go()
+        self._spool.close()
 
     def _drain(self, timeout: float) -> bool:
         delivery = self._sender.delivery
@@ -137,5 +141,7 @@ class Shipping:
         return not any(self._spool.pending(kind)[0] for kind in LANES)
 
     def _has_reached(self, goals: Mapping[Kind, int]) -> bool:
-        finished = self._sender.delivery.finished
-        return all(finished[kind] >= goal for kind, goal in goals.items()) or self._is_drained()
+        delivery = self._sender.delivery
+        if not all(delivery.finished[kind] >= goal for kind, goal in goals.items()) and not self._is_drained():
+            return False
+        return not delivery.is_finishing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-__all__ = ["try_lock"]
+__all__ = ["is_held", "try_lock"]
 
 if sys.platform == "win32":
     import msvcrt
@@ -19,6 +19,14 @@ if sys.platform == "win32":
             return False
         return True
 
+    def is_held(descriptor: int) -> bool:
+        """Whether somebody holds the lock. Nobody else can take it for the moment that asking takes."""
+        if not try_lock(descriptor):
+            return True
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        return False
+
 else:
     import fcntl
 
@@ -29,3 +37,12 @@ else:
         except OSError:
             return False
         return True
+
+    def is_held(descriptor: int) -> bool:
+        """Whether somebody holds the lock. Nobody else can take it for the moment that asking takes."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        return False

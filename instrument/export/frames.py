@@ -3,13 +3,15 @@
     frame = "iTx1" | u32 length | u32 crc32 | u64 sequence | i64 time | u32 spans | u8 kind | payload
 
 Numbers are little-endian; `length` is the payload's, `time` is nanoseconds since 1970-01-01 UTC, and the checksum
-covers everything after itself. A write that was cut short, a flipped bit or foreign bytes cost the frames they touch
-and no other: the reader goes on at the next mark whose checksum holds.
+covers everything after itself. The highest bit of `kind` says that the payload is packed (raw deflate). A write that
+was cut short, a flipped bit or foreign bytes cost the frames they touch and no other: the reader goes on at the next
+mark whose checksum holds.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Final
 from zlib import crc32
@@ -23,7 +25,9 @@ __all__ = ["HEADER_BYTES", "Frame", "encode", "is_of_another_version", "scan"]
 MARK: Final = b"iTx1"
 FAMILY: Final = b"iTx"
 MAX_PAYLOAD: Final = 64 * 1024 * 1024
+"""Of a payload, packed or not."""
 CHUNK: Final = 64 * 1024
+PACKED: Final = 0x80
 CODES: Final[dict[Kind, int]] = {"transaction": 1, "error": 2, "report": 3}
 KINDS: Final[dict[int, Kind]] = {code: kind for kind, code in CODES.items()}
 
@@ -48,10 +52,14 @@ class Frame:
     """How many records the damaged bytes in front of it seem to have held; 0 when there are none."""
 
 
-def encode(record: Record, sequence: int, time: int) -> bytes:
-    """The frame of `record`."""
-    payload = record.payload
-    checked = _checked.pack(sequence, time, record.spans, CODES[record.kind])
+def encode(record: Record, sequence: int, time: int, *, is_packed: bool = False) -> bytes:
+    """The frame of `record`; its payload packed, if that is wanted and makes it smaller."""
+    payload, code = record.payload, CODES[record.kind]
+    if is_packed:
+        packed = _pack(payload)
+        if len(packed) < len(payload):
+            payload, code = packed, code | PACKED
+    checked = _checked.pack(sequence, time, record.spans, code)
     return _prefix.pack(MARK, len(payload), crc32(payload, crc32(checked))) + checked + payload
 
 
@@ -91,8 +99,27 @@ def _decode(header: bytes, payload: bytes, end: int) -> Frame | None:
     if length > MAX_PAYLOAD or crc32(payload, crc32(header[_prefix.size :])) != checksum:
         return None
     sequence, time, spans, code = _checked.unpack_from(header, _prefix.size)
-    kind = KINDS.get(code)
-    return None if kind is None else Frame(Record(kind, spans, payload), sequence, time, end, 0)
+    kind = KINDS.get(code & ~PACKED)
+    content = _unpack(payload) if code & PACKED else payload
+    if kind is None or content is None:
+        return None
+    return Frame(Record(kind, spans, content), sequence, time, end, 0)
+
+
+def _pack(payload: bytes) -> bytes:
+    # A window of 8 KB is as good for what we have, and makes less work than the 256 KB of zlib's defaults.
+    packer = zlib.compressobj(1, zlib.DEFLATED, -13, 5)
+    return packer.compress(payload) + packer.flush()
+
+
+def _unpack(packed: bytes) -> bytes | None:
+    """`None` when it is damaged, goes on after its end, or would be larger than any payload of ours."""
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        payload = unpacker.decompress(packed, MAX_PAYLOAD)
+    except zlib.error:
+        return None
+    return payload if unpacker.eof and not unpacker.unused_data else None
 
 
 class _Window:

@@ -22,14 +22,17 @@ class StoreTransport:
         self._writer = Writer(path, max_bytes=max_bytes, max_age=max_age)
 
     def send(self, body: bytes) -> Answer:
-        """Write all events of `body`, or none: a store that is busy or broken is asked again later."""
+        """Write all events of `body`, or none: a store that is busy or broken is asked again later.
+
+        What is no event is left out, and the answer says so.
+        """
         try:
-            self._writer.write(body.split(b"\n"))
+            left_out = self._writer.write(body.split(b"\n"))
         except self._busy as error:
             return Answer("later", detail=str(error))
         except self._failure as error:
             return Answer("unreachable", detail=str(error))
-        return Answer("accepted")
+        return Answer("accepted", detail="is no event" if left_out else "", left_out=left_out)
 
     def close(self) -> None:
         """Let go of the database; the next body opens it again."""

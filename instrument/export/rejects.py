@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,13 +16,10 @@ MOST_BYTES: Final = 10 * 1024 * 1024
 
 
 class Rejects:
-    """The folder `rejected` beside the folders of processes: one private file a record, up to `most_bytes` in all.
+    """The folder `rejected` in a destination's folder: one private file a record, up to `most_bytes` in all."""
 
-    `own` gives the folder of this process, if it has one on disk.
-    """
-
-    def __init__(self, own: Callable[[], Path | None], most_bytes: int = MOST_BYTES) -> None:
-        self._own = own
+    def __init__(self, destination: Path, most_bytes: int = MOST_BYTES) -> None:
+        self._destination = destination
         self._most_bytes = most_bytes
 
     def keep(self, record: Record) -> bool:
@@ -34,20 +30,18 @@ class Rejects:
             return False
 
     def _keep(self, record: Record) -> bool:
-        own = self._own()
-        if own is None:
-            return False
-        path = own.parent / "rejected"
-        used = sum(entry.stat(follow_symlinks=False).st_size for entry in os.scandir(path)) if path.is_dir() else 0
-        if used + len(record.payload) > self._most_bytes:
-            return False
-        folder = Folder.at(path, make=True, writable_by_others=0o077)
-        try:
+        path = self._destination
+        with (
+            Folder.at(path.parent, make=True) as root,
+            root.folder(path.name, make=True) as destination,
+            destination.folder("rejected", make=True) as folder,
+        ):
+            used = sum(folder.stat(name).st_size for name in folder.names())
+            if used + len(record.payload) > self._most_bytes:
+                return False
             file = folder.create(f"{_clock.wall()}-{os.getpid()}.{record.kind}", os.O_WRONLY)
             try:
                 os.write(file, record.payload)
             finally:
                 os.close(file)
-        finally:
-            folder.close()
         return True

@@ -2,13 +2,13 @@
 
 It is started by the first record, in the process that made the record, and never by a fork hook. It is a thread of the
 interpreter's lowest kind: no start-up handshake, no lock of the `threading` module that a signal handler could find
-taken, and the process does not wait for it. Its context is empty, whatever patches of `threading` hand on to others, so
-no span is current in it and nothing that it does is recorded.
+taken, and the process does not wait for it.
 """
 
 from __future__ import annotations
 
 import _thread
+import contextvars
 import os
 import sys
 import threading
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .. import _clock, _fork, _guard
+from ..recording import SuppressBlock
 from ..transport import Transport
 from .delivery import Delivery
 
@@ -134,7 +135,8 @@ class Sender:
 
     def _live(self, life: Any, bell: Bell, haste: Bell) -> None:
         try:
-            if not _guard.guarded("sender", False, self._loop, bell, haste):
+            # An empty context, as our own patch of threads hands the starter's on: nothing is recorded in here.
+            if not _guard.guarded("sender", False, contextvars.Context().run, self._loop, bell, haste):
                 self._died = _clock.seconds()
         finally:
             life.release()
@@ -148,10 +150,12 @@ class Sender:
             pass  # it has been done
 
     def _loop(self, bell: Bell, haste: Bell) -> bool:
-        while not self._is_stopped:
-            wait = self.delivery.step()
-            if wait > 0 and bell.wait(wait) and self._linger and not self._is_stopped:
-                haste.wait(self._linger)
+        # What the libraries below log, raise and send here is our own work, not the program's.
+        with SuppressBlock():
+            while not self._is_stopped:
+                wait = self.delivery.step()
+                if wait > 0 and bell.wait(wait) and self._linger and not self._is_stopped:
+                    haste.wait(self._linger)
         return True
 
     def _renew(self) -> None:

@@ -6,6 +6,7 @@ What lies where a folder or file of ours belongs, and is a link, somebody else's
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Final
 from .descriptors import aside, close
 from .file_lock import try_lock
 
-__all__ = ["LOCK", "Folder", "Refused", "publish", "read_at", "write_at"]
+__all__ = ["LOCK", "Folder", "Refused", "folder_name", "publish", "read_at", "write_at"]
 
 LOCK: Final = "lock"
 PRIVATE_FOLDER: Final = 0o700
@@ -158,6 +159,11 @@ class Folder:
 
     def _name(self, name: str) -> str:
         return name if HAS_FOLDER_DESCRIPTORS else str(self.path / name)
+
+
+def folder_name(destination: str) -> str:
+    """The folder of a destination in the spool. It does not tell which destination that is."""
+    return hashlib.sha256(destination.encode(errors="backslashreplace")).hexdigest()[:16]
 
 
 def publish(parent: Folder, name: str) -> tuple[Folder, int]:

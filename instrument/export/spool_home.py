@@ -28,7 +28,7 @@ class Home:
         *,
         lose: Loss,
         segment_bytes: int = 0,
-        make_room: Callable[[], None] | None = None,
+        make_room: Callable[[], bool] | None = None,
     ) -> None:
         self.process = os.getpid()
         self.folder = folder
@@ -68,14 +68,12 @@ class Home:
     @property
     def is_drained(self) -> bool:
         """Whether nothing unfinished is left and nobody can write to it."""
-        for lane in self.lanes.values():
-            if any(not segment.is_sealed for segment in lane.segments) or lane.pending()[0]:
-                return False
-        return True
+        return all(lane.is_drained for lane in self.lanes.values())
 
     def leave(self) -> None:
         """Remove the folder when it is drained, else leave it for another process."""
         for lane in self.lanes.values():
+            lane.take_back()
             lane.seal()
         if self.is_drained:
             self.remove()

@@ -45,7 +45,7 @@ class Lane:
         *,
         lose: Loss,
         segment_bytes: int = 0,
-        make_room: Callable[[], None] | None = None,
+        make_room: Callable[[], bool] | None = None,
     ) -> None:
         self.kind = kind
         self.segment_bytes = segment_bytes
@@ -71,7 +71,7 @@ class Lane:
         if writer is None or writer.size >= self.segment_bytes:
             writer = self.rotate()
         try:
-            frame = encode(record, next(self._sequences), time)
+            frame = encode(record, next(self._sequences), time, is_packed=writer.is_packed)
             written = os.write(writer.descriptor, frame)
             writer.size += written
             if written != len(frame):
@@ -86,12 +86,11 @@ class Lane:
 
     def rotate(self) -> Writer:
         """Begin a new segment. Two threads at once begin two, which does no harm."""
-        if self._make_room is not None:
-            self._make_room()
+        is_packed = self._make_room is not None and self._make_room()
         number = next(self._numbers)
         name = f"{self.kind}-{number:08d}.log"
         segment = Segment(name, number, 0)
-        writer = Writer(self._folder.create(name, APPENDING), segment.added)
+        writer = Writer(self._folder.create(name, APPENDING), segment.added, is_packed)
         segment.writer = weakref.ref(writer)
         self.segments.append(segment)
         self.writer = writer
@@ -99,7 +98,7 @@ class Lane:
 
     def read(self, max_records: int, max_bytes: int, expired: int) -> list[Record]:
         """The oldest unfinished records; those that were made before `expired` are lost at the head of the lane."""
-        self._out.clear()
+        self.take_back()
         records: list[Record] = []
         size = 0
         for segment in list(self.segments):
@@ -135,9 +134,21 @@ class Lane:
                 segment.count()
             return sum(segment.records for segment in self.segments), sum(segment.spans for segment in self.segments)
         if self._counted is None:
-            spans = [frame.record.spans for segment in self.segments for frame in self._frames(segment)]
+            spans = [frame.record.spans for frame in self.unfinished()]
             self._counted = len(spans), sum(spans)
         return self._counted
+
+    def unfinished(self) -> Iterator[Frame]:
+        """The unfinished records as they lie in the files, oldest first."""
+        for segment in list(self.segments):
+            yield from self._frames(segment)
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether nothing unfinished is left and nobody can write to it."""
+        if any(not segment.is_sealed for segment in self.segments):
+            return False
+        return not self.pending()[0] if self._own else next(self.unfinished(), None) is None
 
     def bytes(self) -> int:
         """About how much disk the lane takes."""
@@ -159,9 +170,16 @@ class Lane:
                 return max(1, segment.size)
         return 0
 
+    def take_back(self) -> None:
+        """What was read last is still to be finished; but what was evicted in the meantime is lost."""
+        gone = [frame.record.spans for segment, frame in self._out if segment not in self.segments]
+        self._out.clear()
+        if gone:
+            self._lose(self.kind, "cache_overflow", len(gone), sum(gone))
+
     def salvage(self) -> Iterator[Record]:
         """What can still be read of files that somebody removed: the open segment's records. All others are lost."""
-        self._out.clear()
+        self.take_back()
         current = self.writer  # kept until the end: closing it would be the end of the file
         self.writer = None
         for segment in list(self.segments):

@@ -14,11 +14,12 @@ __all__ = ["Segment", "Writer"]
 class Writer:
     """The open end of a segment. The descriptor is closed when the last thread that writes to it lets go."""
 
-    __slots__ = ("__weakref__", "added", "descriptor", "size")
+    __slots__ = ("__weakref__", "added", "descriptor", "is_packed", "size")
 
-    def __init__(self, descriptor: int, added: deque[int]) -> None:
+    def __init__(self, descriptor: int, added: deque[int], is_packed: bool) -> None:
         self.descriptor = descriptor
         self.added = added
+        self.is_packed = is_packed
         self.size = 0
         """About how many bytes were written; threads may overwrite each other's sum."""
 

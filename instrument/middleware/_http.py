@@ -8,13 +8,10 @@ done by the outermost that has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from types import TracebackType
 from typing import Any
 
-import attrs
-
 from .. import _guard
-from ..options import HEALTH_CHECKS
 from ..propagation import read_headers
 from ..recording import (
     HUB,
@@ -28,14 +25,13 @@ from ..recording import (
     get_span,
     is_suppressed,
     set_span,
+    span,
     swap_scope,
 )
+from ._jobs import ERRORS, ISOLATION, TRANSACTIONS, Jobs
 from ._request_data import Head, request_data
 
-__all__ = ["ERRORS", "ISOLATION", "KEY", "METHODS", "TRANSACTIONS", "Incoming", "Jobs", "incoming_of", "under"]
-
-METHODS = frozenset({"CONNECT", "DELETE", "GET", "PATCH", "POST", "PUT", "TRACE"})
-"""The methods whose requests are transactions by default."""
+__all__ = ["KEY", "Incoming", "Layer", "incoming_of"]
 
 KEY = "instrument.request"
 """Where a WSGI environ or an ASGI scope has the request as we know it."""
@@ -43,56 +39,9 @@ KEY = "instrument.request"
 UNMATCHED = "<unmatched>"
 """In place of the path in the name of a request that no route was found for."""
 
-ISOLATION, TRANSACTIONS, ERRORS = 1, 2, 4
-
 _IGNORED_STATUS = range(400, 500)
 _DISCONNECTS = frozenset({"ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect"})
 _UNROUTED = frozenset({404, 405})
-
-
-@attrs.frozen
-class Jobs:
-    """What a middleware does for a request, and for which ones it starts a transaction."""
-
-    bits: int
-    methods: frozenset[str]
-    accepts: Callable[[Head], bool] | None
-    """Whether a request goes to one of the routes that are traced; `None`: all are."""
-
-    @classmethod
-    def chosen(
-        cls,
-        isolation: bool,
-        transactions: bool,
-        errors: bool,
-        methods: Iterable[str],
-        accepts: Callable[[Head], bool] | None,
-    ) -> Jobs:
-        """What the keywords of a middleware say."""
-        bits = (ISOLATION if isolation else 0) | (TRANSACTIONS if transactions else 0) | (ERRORS if errors else 0)
-        return cls(bits, frozenset(method.upper() for method in methods), accepts)
-
-    def takes(self, head: Head) -> bool:
-        """Whether this request goes to one of the routes that are traced."""
-        return self.accepts is None or bool(_guard.foreign("routes", True, self.accepts, head))
-
-    def wants(self, head: Head) -> bool:
-        """Whether a request of this kind becomes a transaction."""
-        if head.method not in self.methods:
-            return False
-        return HEALTH_CHECKS not in HUB.options.ignore_transactions or not HEALTH_CHECKS.match(head.path)
-
-
-def under(routes: Iterable[str] | None) -> Callable[[Head], bool] | None:
-    """Accepts paths that are, or lie below, one of the prefixes `routes`; `None`: all."""
-    if routes is None:
-        return None
-    prefixes = tuple(one.rstrip("/") for one in ([routes] if isinstance(routes, str) else routes))
-
-    def accepts(head: Head) -> bool:
-        return any(head.path == prefix or head.path.startswith(prefix + "/") for prefix in prefixes)
-
-    return accepts
 
 
 class RequestScope(Scope):
@@ -103,7 +52,7 @@ class RequestScope(Scope):
         super().__init__(HUB, trace)
 
     @property
-    def request(self) -> dict[str, Any] | None:  # type: ignore[override]  # worked out where the base has a value
+    def request(self) -> dict[str, Any] | None:
         """The `request` of events in this scope."""
         if self._given is None:
             return _guard.guarded("request data", None, request_data, self._head, HUB.options)
@@ -151,7 +100,7 @@ class Incoming:
     prefix: str
     """The route as far as it is known from the routers that have handed the request on."""
     layers: list[Span]
-    """The spans that are open on the framework's behalf, the innermost last: they end with the request at the latest."""
+    """The spans that are open for parts of the framework, the innermost last: they end with the request."""
     _owns: int
     _outer_scope: Any
     _outer_span: Span | None
@@ -181,6 +130,7 @@ class Incoming:
         request.bits = request._owns = todo
         if former is not None:
             request.bits |= former.bits
+            request.prefix = former.prefix
             request.transaction, request._scope = former.transaction, former._scope
         trace = request._start(jobs) if todo & TRANSACTIONS else None
         if todo & ISOLATION:
@@ -315,6 +265,29 @@ class Incoming:
                 transaction.set_name(f"{self.head.method} {UNMATCHED}")
         if self.is_gone:
             transaction.set_status("cancelled")
+
+
+class Layer:
+    """A span for a part of the framework. An error that passes belongs to what raised it, and is not noted here."""
+
+    __slots__ = ("_incoming", "span")
+
+    def __init__(self, incoming: Incoming, op: str, description: str | None) -> None:
+        self._incoming = incoming
+        self.span = span(op, description)
+
+    def __enter__(self) -> Span:
+        self._incoming.layers.append(self.span)
+        return self.span.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        layers = self._incoming.layers
+        if self.span in layers:
+            layers.remove(self.span)
+        self.span.finish("internal_error" if kind is not None else None)
+        self.span.leave()
 
 
 def incoming_of(carrier: Any) -> Incoming | None:

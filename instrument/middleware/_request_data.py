@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from itertools import islice
 from typing import Any, Protocol
@@ -59,7 +60,7 @@ class Head(Protocol):
     """Decoded, and beginning with a slash."""
     route: str | None
     """The route it will take, where that is known before the framework looks for it."""
-    carrier: MutableMapping[str, Any]
+    carrier: Any
     """The WSGI environ or the ASGI scope."""
     carrier_name: str
     body_of: Callable[[int], Any] | None
@@ -118,7 +119,7 @@ def request_data(head: Head, options: Options) -> dict[str, Any]:
 def clean_path(path: str) -> str:
     """A path as it goes into a name: without scheme and host, which a proxy's client sends, and in one line."""
     if not path.startswith("/"):
-        scheme, mark, rest = path.partition("://")
+        _, mark, rest = path.partition("://")
         path = f"/{rest.partition('/')[2]}" if mark else f"/{path}" if path else "/"
     return path if path.isprintable() else _encoded(path)
 
@@ -152,10 +153,18 @@ def as_form(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _shown(headers: dict[str, str], personal: bool, titles: bool) -> dict[str, str]:
-    shown = {}
-    for name, value in islice(headers.items(), HEADERS):
-        shown[name.title() if titles else name] = value if personal or name not in PERSONAL else FILTERED
-    return shown
+    if len(headers) > HEADERS:
+        headers = dict(islice(headers.items(), HEADERS))
+    if not personal:
+        hidden = PERSONAL.intersection(headers)
+        if hidden:
+            headers = {**headers, **dict.fromkeys(hidden, FILTERED)}
+    return {_title(name): value for name, value in headers.items()} if titles else headers
+
+
+@lru_cache(maxsize=256)
+def _title(name: str) -> str:
+    return name.title()
 
 
 def _client(headers: dict[str, str]) -> str | None:

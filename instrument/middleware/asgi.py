@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from .. import _guard
-from ._http import METHODS, Incoming, Jobs, under
+from ._http import Incoming
+from ._jobs import METHODS, Jobs, under
 from ._request_data import Head, clean_path, parsed_body
 from ._websocket import Conversation
 
@@ -104,7 +105,6 @@ class Exchange:
             request.is_gone = True
             raise
         if kind in _BODIES and not message.get("more_body"):
-            request.is_gone = False
             request.finish()
 
     def failed(self, error: BaseException) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from fastapi import FastAPI
 
 from . import starlette
-from ._http import METHODS
+from ._jobs import METHODS
 
 __all__ = ["trace"]
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Flask, got_request_exception, request, request_started
+from flask import Blueprint, Flask, got_request_exception, has_request_context, request, request_started
 from flask.signals import before_render_template, template_rendered
 from werkzeug.exceptions import HTTPException
 
 from .. import _guard
 from ..recording import span
-from ._http import METHODS, Incoming, incoming_of, under
+from ._http import Incoming, incoming_of
+from ._jobs import METHODS, under
 from ._request_data import Head, as_form, parsed_body
 from .jinja2 import trace_meta
 from .wsgi import Tracing
@@ -51,7 +52,7 @@ def trace(
         routes=_accepting(app, routes),
         origin=ORIGIN,
     )
-    app.wsgi_app = tracing  # type: ignore[method-assign]  # as Flask's documentation adds middleware
+    vars(app)["wsgi_app"] = tracing
     app.context_processor(lambda: {"trace_meta": trace_meta})
     request_started.connect(_routed, app, weak=False)
     before_render_template.connect(_rendering, app, weak=False)
@@ -94,7 +95,7 @@ def _routed(app: Flask, **_: Any) -> None:
     rule = request.url_rule
     incoming = _current()
     if incoming is not None:
-        incoming.head.body_of = partial(_body, request._get_current_object())  # type: ignore[attr-defined]  # a proxy
+        incoming.head.body_of = partial(_body, request.environ["werkzeug.request"])
         if rule is not None:
             incoming.name(rule.rule)
 
@@ -110,7 +111,7 @@ def _let_through(app: Flask, exception: BaseException, **_: Any) -> None:
 
 
 def _watch_server_errors(app: Flask) -> None:
-    """`abort(503)` is an answer to Flask; to whoever reads errors it is one, unless the program has a handler for it."""
+    """`abort(503)` is an answer to Flask. For us it is an error, unless the program has a handler for it."""
     handle: Callable[..., Any] = app.handle_http_exception
 
     def watched(*args: Any) -> Any:
@@ -121,7 +122,7 @@ def _watch_server_errors(app: Flask) -> None:
             incoming.failed(error, "flask")
         return answer
 
-    app.handle_http_exception = watched  # type: ignore[method-assign]  # where a subclass would override it
+    vars(app)["handle_http_exception"] = watched
 
 
 def _rendering(app: Flask, template: Any, **_: Any) -> None:
@@ -137,7 +138,7 @@ def _rendered(app: Flask, **_: Any) -> None:
 
 
 def _current() -> Incoming | None:
-    return incoming_of(request.environ) if request else None
+    return incoming_of(request.environ) if has_request_context() else None
 
 
 def _body(read: Any, limit: int) -> Any:

@@ -13,8 +13,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import BaseRoute
 
-from ..recording import span
-from ._http import METHODS, incoming_of, under
+from ._http import Layer, incoming_of
+from ._jobs import METHODS, under
 from .asgi import Application, Receive, Scope, Send, Tracing
 
 __all__ = ["trace"]
@@ -43,7 +43,7 @@ def trace(
     if hasattr(app, "_instrument"):
         return app
     jobs = {"isolation": isolation, "transactions": transactions, "errors": errors, "methods": methods}
-    app._instrument = _Traced(app, routes, origin, jobs)  # type: ignore[attr-defined]  # a mark of ours
+    vars(app)["_instrument"] = _Traced(app, routes, origin, jobs)
     return app
 
 
@@ -57,16 +57,16 @@ class _Traced:
         self._count = -1
         chosen = [] if routes is None else [routes] if isinstance(routes, (str, BaseRoute)) else list(routes)
         self._prefixes = None if routes is None else under([one for one in chosen if isinstance(one, str)])
-        self._endpoints = _endpoints([one for one in chosen if not isinstance(one, str)])
+        self._chosen = [one for one in chosen if not isinstance(one, str)]
         self._build = app.build_middleware_stack
-        app.build_middleware_stack = self._stack  # type: ignore[method-assign]  # where a subclass would override it
+        vars(app)["build_middleware_stack"] = self._stack
         app.middleware_stack = None
 
     def _stack(self) -> Any:
         """The app's own stack, with ours around it, between its layers, and inside its handler of server errors."""
         app = self._app
         middlewares, handlers = app.user_middleware, app.exception_handlers
-        app.user_middleware = [Middleware(self._watch), *map(_layer, middlewares)]
+        app.user_middleware = [Middleware(self._watch), *map(_layer, middlewares), Middleware(_watch_errors)]
         app.exception_handlers = {**handlers, HTTPException: _watched_handler(handlers.get(HTTPException))}
         try:
             stack = self._build()
@@ -75,46 +75,57 @@ class _Traced:
         return Tracing(stack, **self._jobs, routes=self._prefixes, origin=self._origin)
 
     def _watch(self, app: Application) -> Application:
-        """A layer that sees errors before the app's handler of server errors has answered."""
+        """The outermost layer, inside the app's handler of server errors, which answers before it raises on."""
+        watched = _watch_errors(app)
 
         async def watch(scope: Scope, receive: Receive, send: Send) -> None:
             if len(self._app.routes) != self._count:
                 self._count = len(self._app.routes)
-                self._watch_routes(self._app.routes)
-            try:
-                await app(scope, receive, send)
-            except Exception as error:
-                incoming = incoming_of(scope)
-                if incoming is not None:
-                    incoming.failed(error)
-                raise
+                self._watch_routes(self._app.routes, _below(self._chosen))
+            await watched(scope, receive, send)
 
         return watch
 
-    def _watch_routes(self, routes: Iterable[Any]) -> None:
+    def _watch_routes(self, routes: Iterable[Any], chosen: set[Any]) -> None:
         for route in routes:
             included = getattr(route, "original_router", None)
             inner = included.routes if included is not None else getattr(route, "routes", None)
             if inner:
-                self._watch_routes(inner)
+                self._watch_routes(inner, chosen)
             if included is None and hasattr(route, "handle") and not hasattr(route, "_instrument"):
                 route._instrument = self
-                route.handle = self._watched_route(route, route.handle, passes_on=bool(inner))
+                route.handle = _watched_route(route, route.handle, passes_on=bool(inner))
+                if not chosen.isdisjoint({id(route), _endpoint(route)}):
+                    jobs = {**self._jobs, "isolation": False, "errors": False}
+                    route.handle = Tracing(route.handle, **jobs, origin=self._origin)
 
-    def _watched_route(self, route: Any, handle: Application, *, passes_on: bool) -> Application:
-        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+
+def _watched_route(route: Any, handle: Application, *, passes_on: bool) -> Application:
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        incoming = incoming_of(scope)
+        if incoming is not None:
+            if passes_on:
+                incoming.prefix += _path(route, scope)
+            else:
+                incoming.name(_path(route, scope) + ("/{path}" if hasattr(route, "routes") else ""))
+        await handle(scope, receive, send)
+
+    return watched
+
+
+def _watch_errors(app: Application) -> Application:
+    """A layer that sees an error before the layers outside it end the answer as if nothing was."""
+
+    async def watch(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except Exception as error:
             incoming = incoming_of(scope)
             if incoming is not None:
-                if passes_on:
-                    incoming.prefix += _path(route, scope)
-                else:
-                    incoming.name(_path(route, scope) + ("/{path}" if hasattr(route, "routes") else ""))
-            await handle(scope, receive, send)
+                incoming.failed(error)
+            raise
 
-        if getattr(route, "endpoint", None) not in self._endpoints:
-            return watched
-        jobs = {**self._jobs, "isolation": False, "errors": False}
-        return Tracing(watched, **jobs, origin=self._origin)
+    return watch
 
 
 def _path(route: Any, scope: Scope) -> str:
@@ -125,16 +136,20 @@ def _path(route: Any, scope: Scope) -> str:
     return str(getattr(route, "path", None) or getattr(route, "path_format", ""))
 
 
-def _endpoints(chosen: Iterable[Any]) -> set[Any]:
-    """The functions behind routes and routers: they stay the same when a router is included in an app."""
+def _below(chosen: Iterable[Any]) -> set[Any]:
+    """What the routes in the chosen routers are known by."""
     found: set[Any] = set()
     for one in chosen:
         inner = getattr(getattr(one, "original_router", one), "routes", None)
-        if inner is not None:
-            found |= _endpoints(inner)
-        if hasattr(one, "endpoint"):
-            found.add(one.endpoint)
+        if inner:
+            found |= _below(inner)
+        found |= {id(one), _endpoint(one)} - {None}
     return found
+
+
+def _endpoint(route: Any) -> Any:
+    """The function behind a route of FastAPI, which may copy the routes of a router that is included."""
+    return getattr(route, "endpoint", None) if type(route).__module__.startswith("fastapi.") else None
 
 
 def _layer(middleware: Any) -> Middleware:
@@ -149,17 +164,8 @@ def _layer(middleware: Any) -> Middleware:
             if incoming is None or incoming.transaction is None:
                 await inner(scope, receive, send)
                 return
-            current = span("middleware.starlette", name).__enter__()
-            incoming.layers.append(current)
-            try:
+            with Layer(incoming, "middleware.starlette", name):
                 await inner(scope, receive, send)
-            except BaseException:
-                # Not left by the exception, which belongs to whatever raised it.
-                current.finish("internal_error")
-                raise
-            finally:
-                current.finish()
-                current.leave()
 
         return layer
 

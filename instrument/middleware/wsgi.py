@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .. import _guard
-from ._http import METHODS, Incoming, Jobs, under
+from ._http import Incoming
+from ._jobs import METHODS, Jobs, under
 from ._request_data import Head, clean_path
 
 __all__ = ["EnvironHead", "Tracing", "environ_path"]
@@ -111,6 +112,14 @@ class Body:
             request.leave()
             request.let_go()
 
+    def close_complete(self) -> None:
+        """The server is done with it and need not have asked here for its parts."""
+        request = self._request
+        request.enter()
+        request.finish()
+        request.leave()
+        request.let_go()
+
     def __del__(self) -> None:
         _guard.guarded("dropped answer", None, self._request.abandon)
 
@@ -132,24 +141,20 @@ def _watched(request: Incoming, body: Iterable[bytes], environ: Environ) -> Iter
     wrapper = environ.get("wsgi.file_wrapper")
     if not isinstance(wrapper, type) or not isinstance(body, wrapper):
         return Body(request, body)
+    end = Body(request, ()).close_complete
     close: Callable[[], Any] | None = getattr(body, "close", None)
 
     def closed() -> None:
-        request.enter()
         try:
             if close is not None:
                 close()
         finally:
-            request.finish()
-            request.leave()
-            request.let_go()
+            end()
 
     try:
         body.close = closed  # type: ignore[attr-defined]  # it has one, or is given one
     except AttributeError:
-        request.enter()
-        request.finish()
-        request.leave()
+        end()
     return body
 
 
@@ -178,15 +183,14 @@ class EnvironHead:
 
     def header_map(self) -> dict[str, str]:
         """The headers by their names in lower case."""
-        environ = self.carrier
-        found = {
-            key[5:].lower().replace("_", "-"): value
-            for key, value in environ.items()
-            if key.startswith("HTTP_") and isinstance(value, str)
-        }
-        for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            if environ.get(key):
-                found[key.lower().replace("_", "-")] = str(environ[key])
+        known = _header_names
+        found = {}
+        for key, value in self.carrier.items():
+            name = known.get(key)
+            if name is None:
+                name = _header_name(key)
+            if name and type(value) is str and value:
+                found[name] = value
         return found
 
     def scheme_and_host(self) -> tuple[str, str | None, tuple[str, str]]:
@@ -206,6 +210,22 @@ class EnvironHead:
     def body(self, limit: int) -> Any:
         """What a framework has read; without one nothing, because it is the application that reads it."""
         return self.body_of(limit) if self.body_of is not None else None
+
+
+_header_names: dict[Any, str] = {}
+"""For keys of environs that have been seen the header's name, empty for what is none."""
+
+NAMES = 500
+
+
+def _header_name(key: Any) -> str:
+    name = ""
+    if isinstance(key, str) and (key.startswith("HTTP_") or key in ("CONTENT_TYPE", "CONTENT_LENGTH")):
+        name = key.removeprefix("HTTP_").lower().replace("_", "-")
+    # Names come from clients, so not all of them are remembered.
+    if len(_header_names) < NAMES:
+        _header_names[key] = name
+    return name
 
 
 def environ_path(environ: Mapping[str, Any]) -> str:

@@ -4,7 +4,9 @@ A patch says which callables of its library it watches and what it reads there (
 guarded, counted and undone is the same for all. This door is light: it imports neither wrapt nor a patched library.
 """
 
+from .by_name import trace_by_name
 from .http_client import HttpClient
+from .logging import Logging
 from .patch import Around, LibraryPatch, Patch, Rewrite
 from .register import PatchState, apply, listing, remove, select, settle
 
@@ -12,6 +14,7 @@ __all__ = [
     "Around",
     "HttpClient",
     "LibraryPatch",
+    "Logging",
     "Patch",
     "PatchState",
     "Rewrite",
@@ -20,4 +23,5 @@ __all__ = [
     "remove",
     "select",
     "settle",
+    "trace_by_name",
 ]

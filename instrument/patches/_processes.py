@@ -70,6 +70,7 @@ class Start:
 
     def end(self) -> None:
         """In the child, after its work: deliver, as such a process ends without asking us again."""
+        HUB.retire()
         HUB.client.close(HUB.options.shutdown_timeout)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -17,18 +17,29 @@ __all__ = ["PatchState", "apply", "listing", "remove", "select", "settle", "star
 
 KNOWN: Final[Mapping[str, tuple[str, str]]] = {
     "_thread": ("threading", "LowThreads"),
+    "asyncio.base_events": ("last_resort", "LoopHandler"),
     "concurrent.futures.thread": ("concurrent_futures", "ThreadExecutor"),
     "concurrent.futures.process": ("concurrent_futures", "ProcessExecutor"),
     "gevent": ("gevent", "Greenlets"),
     "gevent.pool": ("gevent", "Groups"),
     "gevent.threadpool": ("gevent", "ThreadPools"),
     "http.client": ("http_client", "HttpClient"),
+    "logging": ("logging", "Logging"),
     "multiprocessing.pool": ("multiprocessing", "Pools"),
     "multiprocessing.process": ("multiprocessing", "Processes"),
+    "sqlalchemy": ("sqlalchemy", "SqlAlchemy"),
+    "sqlite3": ("sqlite3", "Sqlite3"),
     "subprocess": ("subprocess", "Subprocesses"),
+    "sys.excepthook": ("last_resort", "ExceptHook"),
+    "sys.unraisablehook": ("last_resort", "UnraisableHook"),
     "threading": ("threading", "Threads"),
+    "threading.excepthook": ("last_resort", "ThreadHook"),
+    "warnings": ("warnings", "Warnings"),
 }
-"""Name of the patched library -> our module and its class. All of them are on by default."""
+"""Name of the patched library -> our module and its class. All but those of `ON_REQUEST` are on by default."""
+
+ON_REQUEST: Final = frozenset({"warnings"})
+"""Patches that are applied only when they are named."""
 
 WAITING: Final = "waits for its library to be imported"
 
@@ -110,7 +121,7 @@ _start: Callable[..., Any] | None = None
 
 def select(given: Iterable[Any], *, defaults: bool) -> dict[str, Any]:
     """The patches that `init` was told to apply, by name; `None` for one as it comes. Raises `BadOption`."""
-    chosen: dict[str, Any] = dict.fromkeys(KNOWN) if defaults else {}
+    chosen: dict[str, Any] = {name: None for name in KNOWN if name not in ON_REQUEST} if defaults else {}
     for one in given:
         if not isinstance(one, str):
             chosen[getattr(one, "name", "") or type(one).__name__] = one
@@ -142,7 +153,7 @@ def starter() -> Callable[..., Any] | None:
 
 def apply(names: Iterable[str]) -> None:
     """Apply patches by name, at once or when their library is imported. Raises `ValueError` for an unknown name."""
-    for name in _checked(names):
+    for name in _checked(names or sorted({*KNOWN, *_entries} - ON_REQUEST)):
         _put_on(name, None, "patch")
 
 

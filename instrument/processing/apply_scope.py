@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..recording import Event, Scope
+from ..recording import Event, Scope, text
 
 __all__ = ["apply_scope"]
 
@@ -25,6 +25,11 @@ def apply_scope(item: Event, hint: dict[str, Any]) -> Event:
     if item.request is None:
         item.request = scope.request
     if item.kind == "error" and scope.breadcrumbs:
-        crumbs = [*scope.breadcrumbs, *item.breadcrumbs]
-        item.breadcrumbs = sorted(crumbs, key=lambda crumb: str(crumb.get("timestamp", "")))
+        # A hook may have returned anything for a breadcrumb.
+        crumbs = [crumb for crumb in (*scope.breadcrumbs, *item.breadcrumbs) if type(crumb) is dict]
+        item.breadcrumbs = sorted(crumbs, key=_moment)
     return item
+
+
+def _moment(crumb: dict[str, Any]) -> str:
+    return str(text(crumb.get("timestamp", "")))

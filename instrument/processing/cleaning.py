@@ -8,8 +8,8 @@ from typing import Any, Final
 from ..options import Options, ScrubRules
 from ..recording import plain, plain_mapping, text
 from .card_numbers import LOWEST_CARD, is_card
-from .secret_keys import CLEAN, LONGEST, KeyRules, is_spared
-from .secret_texts import FILTERED, SHORT, SHORTEST, TextRules
+from .secret_keys import CLEAN, FILTERED, LONGEST, KeyRules, is_spared
+from .secret_texts import SHORT, SHORTEST, TextRules
 from .sql import without_literals
 
 __all__ = ["Cleaning", "Rules"]
@@ -25,11 +25,16 @@ REMEMBERED: Final = 2048
 
 Path = tuple[str | int, ...]
 
+_ATOMS: Final = frozenset({bool, type(None)})
 _SOURCE: Final = frozenset({"context_line", "pre_context", "post_context"})
 _STATEMENTS: Final = frozenset({"db.statement", "db.query.text"})
 _PARAMETERS: Final = ("db.params", "db.query.parameter", "db.sql.bindings")
+_NOBODY: Final = f"{FILTERED}@"
 _KEY_ITSELF: Final = "!"
 """The verdict on a key that holds a secret, or is longer than a key may be."""
+_STATEMENT: Final = "?"
+"""The verdict on a key under which a query stands."""
+_SPECIAL: Final = (_KEY_ITSELF, _STATEMENT)
 _LITERALS: Final = re.compile("[0-9'\"$#-]|/\\*")
 """Where this is not found, a query and any other text are the same to us."""
 
@@ -37,7 +42,9 @@ _LITERALS: Final = re.compile("[0-9'\"$#-]|/\\*")
 class Rules:
     """What is filtered: the options' choice, made ready."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, notes_filtered: bool = True) -> None:
+        self.notes_filtered = notes_filtered
+        """Whether there is a note on what was filtered before it came here."""
         chosen = options.scrub if options.scrub is not None else ScrubRules()
         self.sends_pii = options.send_default_pii
         self.keys = KeyRules(chosen, send_pii=self.sends_pii)
@@ -47,20 +54,32 @@ class Rules:
         """Queries of late, and what is shown of them."""
         self.descriptions: set[str] = set()
         """Short descriptions in which there is nothing to hide, whatever their op is."""
+        self._verdicts: dict[str, str] = {}
+        self.recall = self._verdicts.get
+        """The verdict on a key, if it was judged before."""
         self._hides_parameters = self.hides_literals and not self.sends_pii
 
     def judge(self, key: Any) -> str:
-        """The rule by which what stands under `key` is a secret. `recall` of the key rules knows it from then on."""
+        """The rule by which what stands under `key` is a secret, or what else there is to say of it.
+
+        `recall` knows the answer from then on. It is kept apart from the verdicts on names inside of texts.
+        """
         if type(key) is not str:
             return CLEAN
-        verdict = self.keys.judge(key)
-        if verdict:
-            return verdict
-        if self._hides_parameters and key.startswith(_PARAMETERS):
-            return self.keys.remember(key, "sql")
-        if len(key) > LONGEST or (len(key) >= SHORTEST and self.texts.scrub(key)[1]):
-            return self.keys.remember(key, _KEY_ITSELF)
-        return CLEAN
+        if key in _STATEMENTS:
+            verdict = _STATEMENT
+        elif len(key) > LONGEST:
+            return _KEY_ITSELF
+        elif len(key) >= SHORTEST and self.texts.scrub(key)[1]:
+            verdict = _KEY_ITSELF
+        elif self._hides_parameters and key.startswith(_PARAMETERS):
+            verdict = "sql"
+        else:
+            verdict = self.keys.verdict(key)
+        if len(self._verdicts) >= REMEMBERED:
+            self._verdicts.clear()
+        self._verdicts[key] = verdict
+        return verdict
 
     def remember_statement(self, statement: str, shown: str) -> None:
         """Know the next time what is shown of a query."""
@@ -98,14 +117,14 @@ class Cleaning:
         except RuntimeError:
             # Another thread still writes to it.
             made = self._mapping(dict(given))
-        if made is not given:
+        if self._notes:
             self._settle(path)
         return made
 
     def list_at(self, path: Path, given: Any) -> Any:
         """A list that stands at `path`."""
         made = self._sequence(given) if type(given) is list else given
-        if made is not given:
+        if self._notes:
             self._settle(path)
         return made
 
@@ -116,6 +135,12 @@ class Cleaning:
         made = self._text(text(given), None)
         if self._notes:
             self._settle(path)
+        return made
+
+    def text_alone(self, given: Any) -> str:
+        """A text that stands where no note can be made."""
+        made = self._text(text(given), None)
+        self._notes.clear()
         return made
 
     def statement_at(self, path: Path, given: str) -> str:
@@ -137,27 +162,40 @@ class Cleaning:
             made.append(cleaned)
         return made
 
+    def log_entry(self, given: Any) -> dict[str, Any]:
+        """A logged message. Where a secret was found in it, its parameters go: which of them it was is not known."""
+        made: dict[str, Any] = self.mapping_at(("logentry",), given)
+        if made.get("params") and made.get("formatted") != given.get("formatted"):
+            made = {**made, "params": [FILTERED]}
+            self._note_rules(("params", 0), ("text",))
+            self._settle(("logentry",))
+        return made
+
     def request(self, given: Any) -> dict[str, Any]:
         """An HTTP request: its cookies and the client's address go only with data about persons."""
-        made: dict[str, Any] = self.mapping_at(("request",), given)
-        query = made.get("query_string")
+        rest = dict(given) if type(given) is dict else plain_mapping(given)
+        cookies = rest.pop("cookies", None)
+        made: dict[str, Any] = self.mapping_at(("request",), rest)
+        url = made.get("url")
+        if type(url) is str and _NOBODY in url:
+            made = {**made, "url": url.replace(_NOBODY, "", 1)}
+        query, body = made.get("query_string"), made.get("data")
         if type(query) is str and query:
-            cleaned, rules = self._rules.texts.scrub_query(query)
-            made = {**made, "query_string": cleaned}
-            self._note_rules((), rules)
-            self._settle(("request", "query_string"))
-        body = made.get("data")
+            made = {**made, "query_string": self._query_at(("request", "query_string"), query)}
         if type(body) is str and "=" in body and not body[:1].isspace() and body[:1] not in "{[<":
-            cleaned, rules = self._rules.texts.scrub_query(body)
-            made = {**made, "data": cleaned}
-            self._note_rules((), rules)
-            self._settle(("request", "data"))
-        if made.get("cookies") and not self._rules.sends_pii:
-            made = {name: value for name, value in made.items() if name != "cookies"}
-            self._meta.get("request", {}).pop("cookies", None)
-            self._notes.append((("cookies",), {"rem": [["!config", "x"]]}))
-            self._settle(("request",))
+            made = {**made, "data": self._query_at(("request", "data"), body)}
+        if cookies and self._rules.sends_pii:
+            made = {**made, "cookies": self.mapping_at(("request", "cookies"), _split_cookies(cookies))}
+        elif cookies:
+            self._notes.append(((), {"rem": [["!config", "x"]]}))
+            self._settle(("request", "cookies"))
         return made
+
+    def _query_at(self, path: Path, query: str) -> str:
+        cleaned, rules = self._rules.texts.scrub_query(query)
+        self._note_rules((), rules)
+        self._settle(path)
+        return cleaned
 
     def _settle(self, path: Path) -> None:
         """Write down what was noted, all of it at or below `path`."""
@@ -179,17 +217,26 @@ class Cleaning:
     def _mapping(self, given: dict[Any, Any]) -> dict[str, Any]:
         made: dict[str, Any] | None = None
         has_bad_key = False
-        recall, clean = self._rules.keys.recall, self._rules.texts.clean
+        rules = self._rules
+        recall, clean, looks_clean = rules.recall, rules.texts.clean, rules.texts.looks_clean
         for key, value in given.items():
             rule = recall(key)
             if rule is None:
-                rule = self._rules.judge(key)
-            if not rule and type(value) is str and value in clean:
-                continue
-            if rule == _KEY_ITSELF:
-                has_bad_key = True
+                rule = rules.judge(key)
+            kind = type(value)
+            if not rule:
+                if kind is str:
+                    if value in clean or (len(value) <= SHORT and looks_clean(value)):
+                        continue
+                elif kind in _ATOMS or (kind is int and -LOWEST_CARD < value < LOWEST_CARD):
+                    continue
+            shown = key
+            if rule in _SPECIAL:
+                if rule == _KEY_ITSELF:
+                    has_bad_key = True
+                    shown = rules.texts.scrub(text(key))[0]
                 rule = CLEAN
-            new = self._entry(key, rule, type(value), value)
+            new = self._entry(shown, rule, kind, value)
             if new is not value:
                 if made is None:
                     made = dict(given)
@@ -213,6 +260,10 @@ class Cleaning:
         if rule and not is_spared(key, rule, value):
             self._note(key, (rule,))
             return FILTERED
+        if rule and value == FILTERED:
+            # Whoever recorded it has done our work.
+            self._note(key, (rule,) if self._rules.notes_filtered else ())
+            return value
         if kind is str:
             if key in _STATEMENTS:
                 return self._statement(value, key)
@@ -237,8 +288,9 @@ class Cleaning:
     def _text(self, value: str, key: Any) -> str:
         if value in self._rules.texts.clean:
             return value
-        made, rules = self._rules.texts.scrub(self._within_bounds(value, key))
-        self._note(key, rules)
+        made, rules = self._rules.texts.scrub(value if len(value) < LONG else self._within_bounds(value, key))
+        if rules:
+            self._note(key, rules)
         return made
 
     def _source(self, value: str, key: Any) -> str:
@@ -252,6 +304,7 @@ class Cleaning:
         rules = self._rules
         known = rules.statements.get(value)
         if known is not None:
+            self._note(key, ("sql",) if known != value else ())
             return known
         shown = self._within_bounds(value, key)
         made = without_literals(shown) if rules.hides_literals else shown
@@ -302,8 +355,16 @@ class Cleaning:
         self._path.append(position)
         if rule and not is_spared(name, rule, value):
             self._note(1, (rule,))
-            made = [name, FILTERED]
+            made = [self._text(name, 0), FILTERED]
         else:
             made = self._sequence(pair)
         self._path.pop()
         return made
+
+
+def _split_cookies(given: Any) -> Any:
+    """The `Cookie` header as a mapping; what cannot be split is filtered as a whole."""
+    if type(given) is not str:
+        return given
+    pairs = [piece.strip().partition("=") for piece in given.split(";")[:ITEMS]]
+    return {name: value if sign else FILTERED for name, sign, value in pairs if name}

@@ -10,6 +10,7 @@ import attrs
 from ..options import Options
 from ..recording import Event
 from .apply_scope import apply_scope
+from .fold_names import FoldNames
 from .ignore import IgnoreErrors, IgnoreTransactions
 from .runtime import Runtime
 from .sample_errors import SampleErrors
@@ -37,6 +38,7 @@ def pipeline(options: Options) -> tuple[Step, ...]:
         Step(apply_scope, "internal_sdk_error"),
         Step(Runtime(options), "internal_sdk_error"),
         Step(Scrub(options), "internal_sdk_error"),
+        Step(FoldNames(), "internal_sdk_error"),
         Step(BeforeSend(options.before_send, options.before_send_transaction), "before_send"),
         Step(SampleErrors(options.sample_rate), "sample_rate"),
     )

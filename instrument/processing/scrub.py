@@ -36,6 +36,13 @@ class Scrub:
             item.breadcrumbs = cleaning.breadcrumbs(item.breadcrumbs)
         if item.fingerprint:
             item.fingerprint = cleaning.list_at(("fingerprint",), item.fingerprint)
+        frozen = item.dynamic_sampling_context
+        if frozen and "transaction" in frozen:
+            # It goes into the envelope's header, which has no `_meta`.
+            item.dynamic_sampling_context = {**frozen, "transaction": cleaning.text_alone(frozen["transaction"])}
+        op: Any = getattr(item, "op", None)
+        if op is not None:
+            setattr(item, "op", cleaning.text_alone(op))  # noqa: B010
         if isinstance(item, TransactionEvent):
             self._transaction(item, cleaning)
         elif isinstance(item, ErrorEvent):
@@ -43,17 +50,21 @@ class Scrub:
         return item
 
     def _transaction(self, item: TransactionEvent, cleaning: Cleaning) -> None:
-        name = cleaning.text_at(("transaction",), item.name)
-        if name != item.name:
-            frozen = item.dynamic_sampling_context
-            if frozen and frozen.get("transaction") == item.name:
-                item.dynamic_sampling_context = {**frozen, "transaction": name}
-            item.name = name
+        item.name = cleaning.text_at(("transaction",), item.name)
         item.data = cleaning.mapping_at(("contexts", "trace", "data"), item.data)
         if item.description is not None:
             item.description = cleaning.text_at(("contexts", "trace", "description"), item.description)
+        if item.status is not None:
+            item.status = cleaning.text_alone(item.status)
         known = self._rules.descriptions
+        seen = None
         for position, span in enumerate(item.spans):
+            op = span.op
+            if op is not seen and op not in known:
+                span.op = self._word(cleaning, op)
+            seen = op
+            if span.status is not None and span.status not in known:
+                span.status = self._word(cleaning, span.status)
             description = span.description
             if description is not None and description not in known:
                 span.description = self._description(cleaning, position, span)
@@ -61,6 +72,13 @@ class Scrub:
                 span.data = cleaning.mapping_at(("spans", position, "data"), span.data)
             if span.tags:
                 span.tags = cleaning.mapping_at(("spans", position, "tags"), span.tags)
+
+    def _word(self, cleaning: Cleaning, given: Any) -> str:
+        """An op or a status: a program may give anything for one."""
+        made = cleaning.text_alone(given)
+        if made is given:
+            self._rules.remember_description(made)
+        return made
 
     def _description(self, cleaning: Cleaning, position: int, span: Span) -> str:
         path = ("spans", position, "description")
@@ -81,7 +99,7 @@ def _error(item: ErrorEvent, cleaning: Cleaning) -> None:
         if said is not None:
             setattr(item, name, cleaning.text_at((name,), said))
     if item.logentry is not None:
-        item.logentry = cleaning.mapping_at(("logentry",), item.logentry)
+        item.logentry = cleaning.log_entry(item.logentry)
     item.exceptions = cleaning.list_at(("exception", "values"), item.exceptions)
     item.threads = cleaning.list_at(("threads", "values"), item.threads)
     if item.other:

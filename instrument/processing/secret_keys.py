@@ -7,8 +7,9 @@ from typing import Final
 
 from ..options import ScrubRules
 
-__all__ = ["CLEAN", "LONGEST", "KeyRules", "is_spared"]
+__all__ = ["CLEAN", "FILTERED", "LONGEST", "KeyRules", "is_spared"]
 
+FILTERED: Final = "[Filtered]"
 CLEAN: Final = ""
 """The verdict on a name that is nobody's secret."""
 
@@ -53,6 +54,8 @@ _HARMLESS_KEY: Final = re.compile(
 )
 _PLURAL: Final = re.compile(r"(?:keys|sessions|tokens)$")
 
+_SAYS_NOTHING: Final = frozenset({"", FILTERED})
+
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _BETWEEN: Final = re.compile(r"[^a-z0-9]+")
 
@@ -66,25 +69,18 @@ class KeyRules:
         self._rules += [(name, re.compile("|".join(map(_contained, words)))) for name, words in chosen.keys]
         self._kept = frozenset(map(_words, chosen.keep))
         self._verdicts: dict[str, str] = {}
-        self.recall = self._verdicts.get
-        """The verdict on a name, if it was judged before."""
 
-    def judge(self, key: str) -> str:
+    def verdict(self, key: str) -> str:
         """The rule by which a name is that of a secret, or `CLEAN`."""
-        return self.remember(key, self._judge(_words(key)))
-
-    def remember(self, key: str, verdict: str) -> str:
-        """Keep a verdict, and return it."""
+        found = self._verdicts.get(key)
+        if found is not None:
+            return found
+        verdict = self._judge(_words(key))
         if len(key) <= LONGEST:
             if len(self._verdicts) >= REMEMBERED:
                 self._verdicts.clear()
             self._verdicts[key] = verdict
         return verdict
-
-    def verdict(self, key: str) -> str:
-        """The same, remembered."""
-        found = self.recall(key)
-        return self.judge(key) if found is None else found
 
     def _judge(self, words: str) -> str:
         if words in self._kept:
@@ -98,7 +94,7 @@ class KeyRules:
 def is_spared(key: str, rule: str, value: object) -> bool:
     """Whether a value is harmless although its name is not: nothing, yes or no, or a number that counts."""
     kind = type(value)
-    if value is None or kind is bool or value == "":
+    if value is None or kind is bool or (kind is str and value in _SAYS_NOTHING):
         return True
     return (kind is int or kind is float) and rule in _WEAK and _PLURAL.search(_words(key)) is not None
 

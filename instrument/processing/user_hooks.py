@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from .. import _guard
-from ..recording import Event, SuppressBlock
+from ..recording import Event, Span, SuppressBlock, TransactionEvent, plain_mapping, text
 
 __all__ = ["BeforeSend"]
+
+_MAPPINGS: Final = ("tags", "contexts", "extra", "meta")
+_OPTIONAL: Final = ("user", "request")
 
 
 class BeforeSend:
@@ -29,9 +32,29 @@ class BeforeSend:
             return item
         with SuppressBlock():
             kept = _guard.foreign(hook_name(item), None, hook, item, hint)
-        return kept if isinstance(kept, Event) else None
+        if not isinstance(kept, Event):
+            return None
+        return _guard.foreign(hook_name(item), None, _in_order, kept)
 
 
 def hook_name(item: Event) -> str:
     """The option that holds the hook for `item`."""
     return "before_send" if item.kind == "error" else "before_send_transaction"
+
+
+def _in_order(item: Event) -> Event:
+    """The item with the containers that everybody after us relies on, whatever the hook put in their place."""
+    for name in _MAPPINGS:
+        held = getattr(item, name)
+        if type(held) is not dict:
+            setattr(item, name, {} if held is None else plain_mapping(held))
+    for name in _OPTIONAL:
+        held = getattr(item, name)
+        if held is not None and type(held) is not dict:
+            setattr(item, name, plain_mapping(held))
+    item.contexts = {text(name): plain_mapping(context) for name, context in item.contexts.items()}
+    item.breadcrumbs = [crumb for crumb in item.breadcrumbs or () if type(crumb) is dict]
+    if isinstance(item, TransactionEvent):
+        item.name = text(item.name)
+        item.spans = [span for span in item.spans or () if isinstance(span, Span)]
+    return item

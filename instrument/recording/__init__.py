@@ -8,12 +8,14 @@ from .blocks import ScopeBlock, SuppressBlock
 from .breadcrumb import breadcrumb
 from .capture import LogEntry, capture_error, capture_given, capture_text
 from .current import get_scope, loosen_scope, set_span, swap_scope, unusual
+from .decorate import decorate
 from .event import ErrorEvent, Event, TransactionEvent, count_event, spans_of
 from .failure import note_of
 from .held import Held
 from .hub import HUB, NOOP_SINK, Hub, NoopSink, Sink
 from .noop import NOOP_SPAN, NoopSpan, NoopTransaction, is_suppressed
-from .opening import begin_transaction, span
+from .opening import begin_transaction
+from .recipe import SpanRecipe
 from .remote import continue_here
 from .scope import Scope
 from .span import Span, Transaction, get_span, here, start_span
@@ -22,7 +24,7 @@ from .status import status_of_http
 from .suspended import guard_collector
 from .trace import Trace
 from .values import plain, plain_mapping, text
-from .verbs import TransactionBlock, traced, transaction
+from .verbs import TransactionBlock, span, traced, transaction
 
 __all__ = [
     "HUB",
@@ -41,6 +43,7 @@ __all__ = [
     "ScopeBlock",
     "Sink",
     "Span",
+    "SpanRecipe",
     "SuppressBlock",
     "Trace",
     "Transaction",
@@ -53,6 +56,7 @@ __all__ = [
     "capture_text",
     "continue_here",
     "count_event",
+    "decorate",
     "get_scope",
     "get_span",
     "guard_collector",

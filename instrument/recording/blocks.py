@@ -1,18 +1,19 @@
 """Blocks that change what is current in a context, and put back what was there when they end.
 
-Leaving a block in another context than it was entered in changes nothing there. Nor does a block in a finalizer that the
-cyclic collector runs, where nothing may be made current (see `suspended`).
+Leaving a block in another context than it was entered in changes nothing there. Nor does a block in a finalizer that
+the cyclic collector runs, where nothing may be made current (see `suspended`).
 """
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 
 from .current import set_span, swap_scope
 from .noop import NoopSpan
 from .scope import Scope
 from .span import Span, get_span
-from .suspended import is_collecting
+from .suspended import Holding, is_collecting, release
 
 __all__ = ["ScopeBlock", "SuppressBlock"]
 
@@ -59,12 +60,14 @@ class SuppressBlock:
     def __enter__(self) -> None:
         self._marker = NoopSpan(suppresses=True)
         self._outer = get_span()
-        if not is_collecting():
+        if is_collecting():
+            Holding(sys._getframe(1)).enter(self._marker, self._outer)
+        else:
             set_span(self._marker)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if get_span() is self._marker:
-            set_span(self._outer)
+        self._marker._outer = self._outer
+        release(self._marker)
         self._outer = None

@@ -161,9 +161,9 @@ def _plain_function(function: Callable[..., Any], recipe: Recipe) -> Callable[..
             span.end_ticks = ticks()
         if get_span() is span:
             set_span(parent)
+            span._outer = None
         else:
             release(span)
-        span._outer = None
         if segment.closed:
             span._deliver_late()
         return result
@@ -173,7 +173,6 @@ def _plain_function(function: Callable[..., Any], recipe: Recipe) -> Callable[..
 
 def _after_failure(span: Span, error: BaseException) -> None:
     release(span, unwound=True)
-    span._outer = None
     note(span, type(error), error)
     if span._segment.closed:
         span._deliver_late()

@@ -36,7 +36,7 @@ def driving(begin: Begin[Generator[Any, Any, Any]]) -> Callable[..., Generator[A
         # In local names, because the loop is paid for each item.
         get, put, now, send = get_span, set_span, exact_seconds, generator.send
         key, inner = _start(span, sys._getframe())
-        outer = get()
+        outer, swaps = get(), False
         active = 0.0
         step: Any = send
         value: Any = None
@@ -54,6 +54,7 @@ def driving(begin: Begin[Generator[Any, Any, Any]]) -> Callable[..., Generator[A
                     active += now()
                     if swaps:
                         put(outer)
+                        swaps = False
                     if isinstance(error, StopIteration):
                         value = error.value
                         break
@@ -62,6 +63,7 @@ def driving(begin: Begin[Generator[Any, Any, Any]]) -> Callable[..., Generator[A
                 if swaps:
                     inner = get()
                     put(outer)
+                    swaps = False
                 step = send
                 try:
                     value = yield item
@@ -69,7 +71,7 @@ def driving(begin: Begin[Generator[Any, Any, Any]]) -> Callable[..., Generator[A
                     step, value = generator.throw, thrown
         except BaseException as error:
             value = None
-            if get() is inner and not is_collecting():
+            if swaps:
                 put(outer)
             _stop(span, key, active, error)
             raise
@@ -89,7 +91,7 @@ def driving_async(begin: Begin[AsyncGenerator[Any, Any]]) -> Callable[..., Async
         with block:
             get, put, now, send = get_span, set_span, exact_seconds, generator.asend
             key, inner = _start(span, sys._getframe()) if turns else (0, None)
-            outer = get()
+            outer, swaps = get(), False
             active = 0.0
             step: Any = _unseen(generator)
             value: Any = None
@@ -107,6 +109,7 @@ def driving_async(begin: Begin[AsyncGenerator[Any, Any]]) -> Callable[..., Async
                         active += now()
                         if swaps:
                             put(outer)
+                            swaps = False
                         if isinstance(error, StopAsyncIteration):
                             break
                         raise
@@ -114,6 +117,7 @@ def driving_async(begin: Begin[AsyncGenerator[Any, Any]]) -> Callable[..., Async
                     if swaps:
                         inner = get()
                         put(outer)
+                        swaps = False
                     step = send
                     try:
                         value = yield item
@@ -122,7 +126,7 @@ def driving_async(begin: Begin[AsyncGenerator[Any, Any]]) -> Callable[..., Async
             except BaseException as error:
                 value = None
                 if turns:
-                    if get() is inner and not is_collecting():
+                    if swaps:
                         put(outer)
                     _stop(span, key, active, error)
                 raise
@@ -148,6 +152,7 @@ def _start(span: Span, frame: FrameType) -> tuple[int, Span | None]:
 def _stop(span: Span, key: int, active: float, error: BaseException | None) -> None:
     """The driver is done: finish `span`. The body ran for `active` seconds."""
     turning.pop(key, None)
+    span._within = None
     span.set_data("active_seconds", active)
     span._close(type(error) if error is not None else None, error)
 

@@ -23,6 +23,7 @@ __all__ = ["error_event", "exception_values", "message_event", "origin_of", "use
 
 CHAIN_MEMBERS: Final = 50
 COUNTED_MEMBERS: Final = 10_000
+SAYABLE_BITS: Final = 2000
 
 _slots: Final = vars(BaseException)
 _args_of = _slots["args"].__get__
@@ -153,7 +154,7 @@ def user_event(
     if _TRACE_ID.fullmatch(own_id):
         event.event_id = own_id
     event.time = _nanoseconds(given.pop("timestamp", None), time)
-    event.exceptions = _values(given.pop("exception", None))
+    event.exceptions = [_named(value) for value in _values(given.pop("exception", None))]
     event.level = _level(given.pop("level", None), "error" if event.exceptions else "info")
     event.threads = _values(given.pop("threads", None))
     event.breadcrumbs = _values(given.pop("breadcrumbs", None))
@@ -170,13 +171,13 @@ def user_event(
     for name in ("message", "logger", "transaction", "release", "environment", "dist", "server_name"):
         value = given.pop(name, None)
         if name == "message" and type(value) is dict:
-            event.logentry = value
+            event.logentry = _log_entry(value)
         elif value is not None:
             setattr(event, name, text(value))
     for name in ("logentry", "user", "request", "sdk"):
         value = given.pop(name, None)
         if type(value) is dict:
-            setattr(event, name, value)
+            setattr(event, name, _log_entry(value) if name == "logentry" else value)
     event.other = given
     return event
 
@@ -259,7 +260,7 @@ def _said(error: BaseException) -> str:
         return repr(tuple(shown)) if type(shown) is list and len(args) > 1 else text(shown)
     unprintable = f"<unprintable {_name_of(kind)} object>"
     try:
-        return _guard.guarded("text of an exception", unprintable, str, error)
+        return _guard.foreign("text of an exception", unprintable, str, error)
     except (SystemExit, GeneratorExit, RecursionError):
         return unprintable
 
@@ -271,6 +272,8 @@ def _is_cheap(arg: Any, longest: int) -> bool:
         return len(arg) <= 10 and all(type(one) is not tuple and _is_cheap(one, longest) for one in arg)
     if id(kind) not in _SCALARS:
         return False
+    if kind is int:
+        return bool(arg.bit_length() <= SAYABLE_BITS)
     return (kind is not str and kind is not bytes) or len(arg) <= longest
 
 
@@ -296,6 +299,18 @@ def _values(given: Any) -> list[dict[str, Any]]:
     if type(given) is dict:
         given = given.get("values", [given])
     return [one for one in given if type(one) is dict] if type(given) is list else []
+
+
+def _named(value: dict[str, Any]) -> dict[str, Any]:
+    """An exception value of the user's; the server has none without a type and a text."""
+    return value if value.get("type") or value.get("value") else {"type": "Exception", **value}
+
+
+def _log_entry(given: dict[str, Any]) -> dict[str, Any]:
+    """A logged message of the user's; the server has none without any text."""
+    if type(given.get("message")) is str or type(given.get("formatted")) is str:
+        return given
+    return {"formatted": text(given)}
 
 
 def _pairs(given: Any) -> list[tuple[str, Any]]:

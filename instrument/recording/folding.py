@@ -22,7 +22,7 @@ _Key = tuple[int, Any, Any]
 
 
 def fold(spans: Sequence[Any]) -> list[Any]:
-    """The spans that stay, in their order: those that are alone, unfinished, named or failed, and one for each group."""
+    """The spans that stay, in their order: what is alone, unfinished, named or failed, and one for each group."""
     parents = {id(span._parent) for span in spans}
     groups: dict[_Key, list[Any]] = {}
     for span in spans:
@@ -57,9 +57,7 @@ def _merge(group: list[Any]) -> list[Any]:
     slowest = max(group, key=lambda span: span.end_ticks - span.start_ticks)
     number, total, least, most = map(list, zip(*counts, strict=True))
     data = {key: value for key, value in (slowest.data or {}).items() if key not in FOLDED}
-    data.update(
-        zip(FOLDED, (sum(number), sum(total) / 1e9, min(least) / 1e9, max(most) / 1e9), strict=True)
-    )
+    data.update(zip(FOLDED, (sum(number), sum(total) / 1e9, min(least) / 1e9, max(most) / 1e9), strict=True))
     slowest.data = data
     return [span for span in group if span is not slowest]
 

@@ -37,6 +37,7 @@ class Held(Span):
         token = holding.leave(self)
         is_here = token is not None and not is_collecting() and is_set_here(token)
         release(self)
+        self._within = holding
         self._close(kind, error)
         if not is_here:
             self._outer = outer
@@ -44,7 +45,8 @@ class Held(Span):
 
     def is_suspended(self) -> bool:
         """Whether the generator waits at a `yield`, seen from the thread and task that opened the span."""
-        return self._within.is_suspended()
+        holding: Holding | None = self._within
+        return holding is not None and holding.is_suspended()
 
 
 class HeldSpan(Held):

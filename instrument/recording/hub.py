@@ -68,6 +68,8 @@ class Hub:
         self.books = Books()
         self.open_spans = OpenSpans(self.books)
         self.storms = Storms()
+        self.watch: Callable[[Callable[[Any], None]], Callable[[Any], None]] | None = None
+        """Looks at the spans that are added to transactions from now on, when somebody wants to know who makes them."""
         self._running: dict[int, ref[Segment]] = {}
         self._process_scope: Scope | None = None
         self._is_retired = False
@@ -119,6 +121,7 @@ class Hub:
         self.books = books
         self.open_spans = OpenSpans(self.books)
         self.storms = Storms()
+        self.watch = None
         self._process_scope = scope
 
     @contextmanager
@@ -140,6 +143,8 @@ class Hub:
             running.pop(key, None)
             books.move("transactions", "open", "dropped:abandoned")
 
+        if self.watch is not None:
+            segment.add = self.watch(segment.add)
         running[key] = ref(segment, abandoned)
         books.count("transactions", "started")
         books.count("transactions", "open")

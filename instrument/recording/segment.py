@@ -21,6 +21,7 @@ class Recorded(Protocol):
     _id: str | None
     _parent: Any
     _segment: Any
+    _within: Any
 
     @property
     def span_id(self) -> str:
@@ -186,6 +187,7 @@ def seal(spans: Sequence[Recorded], finished: Sequence[Recorded]) -> None:
     for span in spans:
         _agreed.pop(id(span), None)
     for span in finished:
+        span._within = None
         parent = span._parent
         if parent is not None and not isinstance(parent, str):
             span._parent = parent._id or parent.span_id

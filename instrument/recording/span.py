@@ -16,7 +16,7 @@ from . import current, failure
 from .current import set_span, unusual
 from .segment import Segment, draw_id
 from .status import status_of_http
-from .suspended import GENERATOR, current_span, hold, is_collecting, release
+from .suspended import GENERATOR, Holding, current_span, hold, is_collecting, release
 from .trace import Trace
 from .values import plain, plain_mapping, text
 
@@ -31,8 +31,11 @@ def here() -> Span | None:
     """The span that is current for the caller, suspended generators considered."""
     return current_span(sys._getframe(1)) if unusual else get_span()
 
+HTTP_CODES = frozenset(range(100, 600))
+"""Codes that need no look at what they are."""
+
 SCALARS = frozenset({str, int, float, bool, type(None)})
-"""Types whose values cannot change and hold nothing else: kept as they are, and cut to size when they are handed over."""
+"""Types whose values cannot change and hold nothing else: kept as they are, and cut to size at hand-over."""
 
 
 class Span:
@@ -184,7 +187,7 @@ class Span:
 
     def set_http_status(self, code: int) -> None:
         """Derive the status from an HTTP code, and record the code as data and as tag."""
-        self.set_tag("http.status_code", code)
+        self.set_tag("http.status_code", str(int(code)) if code in HTTP_CODES else code)
         self.set_data("http.response.status_code", code)
         self.status = status_of_http(code)
 
@@ -204,8 +207,10 @@ class Span:
     def __enter__(self: S) -> S:
         self._outer = get_span()
         if unusual:
-            self._within = current_span(sys._getframe(1))
+            frame = sys._getframe(1)
+            self._within = current_span(frame)
             if is_collecting():
+                Holding(frame).enter(self, self._within)
                 return self
         set_span(self)
         return self
@@ -215,9 +220,9 @@ class Span:
     ) -> None:
         if get_span() is self and not unusual:
             set_span(self._outer)
+            self._outer = None
         else:
             release(self, unwound=kind is not None)
-        self._outer = None
         if self.end_ticks is None:
             if kind is not None:
                 failure.note(self, kind, error)
@@ -228,7 +233,6 @@ class Span:
     def leave(self) -> None:
         """Stop being current here without ending."""
         release(self)
-        self._outer = None
 
     def is_suspended(self) -> bool:
         """Whether it is held by a generator that waits at a `yield`."""
@@ -236,7 +240,6 @@ class Span:
 
     def _close(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
         """End as `__exit__` does, leaving alone what is current."""
-        self._outer = None
         if self.end_ticks is None:
             if kind is not None:
                 failure.note(self, kind, error)
@@ -326,7 +329,9 @@ class Transaction(Span):
     def set_http_status(self, code: int) -> None:
         """Derive the status from an HTTP code, and record the code as data, tag and response context."""
         super().set_http_status(code)
-        self.set_context("response", {"status_code": code})
+        if self.contexts is None:
+            self.contexts = {}
+        self.contexts["response"] = {"status_code": int(code) if code in HTTP_CODES else plain(code)}
 
     def trace_headers(self) -> dict[str, str]:
         """The headers that continue the trace elsewhere, as a child of this transaction."""
@@ -348,7 +353,6 @@ class Transaction(Span):
         self._close(kind, error)
 
     def _close(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
-        self._outer = None
         if self.end_ticks is None:
             if kind is not None:
                 failure.note(self, kind, error)

@@ -38,7 +38,9 @@ __all__ = [
 GENERATOR = 0x20 | 0x200
 """Flags of a code object: a generator, an asynchronous generator."""
 
-_COLLECTING = "collecting"
+_START, _STOP = "start", "stop"
+"""What the collector calls its phases."""
+
 _BETWEEN = frozenset({"contextlib", f"{__package__}.verbs"})
 _DRIVERS = f"{__package__}.drivers"
 _CACHE = opmap.get("CACHE", -1)
@@ -67,13 +69,14 @@ class Holding:
         self.within = within
         self.place = _place()
         key = id(self.frame)
-        unusual.setdefault(key, []).append(ref(span, lambda gone: _strike(key, gone)))
+        unusual[key] = (*unusual.get(key, ()), ref(span, lambda gone: _strike(key, gone)))
+        span._within = self
 
     def leave(self, span: Any) -> Any:
         """`span` is open no more. The token of the context it was made current in."""
         key, token = id(self.frame), self.token
         self.frame = self.within = self.token = None
-        for reference in list(unusual.get(key, ())):
+        for reference in unusual.get(key, ()):
             if reference() is span:
                 _strike(key, reference)
         return token
@@ -84,11 +87,11 @@ class Holding:
 
 
 def _strike(key: int, reference: Any) -> None:
-    references = unusual.get(key)
-    if references is not None and reference in references:
-        references.remove(reference)
-        if not references:
-            unusual.pop(key, None)
+    left = tuple(one for one in unusual.get(key, ()) if one is not reference)
+    if left:
+        unusual[key] = left
+    else:
+        unusual.pop(key, None)
 
 
 def hold(span: Any, frame: FrameType | None) -> Any:
@@ -163,7 +166,7 @@ def current_span(frame: FrameType | None) -> Any:
 def _held_by(frame: FrameType) -> Any:
     for reference in reversed(unusual.get(id(frame), ())):
         held = reference()
-        if held is not None and held._within.frame is frame:
+        if held is not None and type(held._within) is Holding and held._within.frame is frame:
             return held
     return None
 
@@ -188,18 +191,20 @@ def release(span: Current, *, unwound: bool = False) -> None:
 
     With `unwound`, what was entered after it has gone too: an exception, or the end of a unit of work, has passed.
     """
-    current: Current | None = get_span()
     inner: Current | None = None
+    current: Current | None = get_span()
     while current is not None and current is not span:
         inner, current = current, current._outer
-    if current is None:
-        return
-    if is_collecting():
+    if type(getattr(span, "_within", None)) is Holding:
+        span._within.leave(span)
+    if current is not None and is_collecting():
         leave_later(span, _place())
-    elif inner is None or unwound:
+        return
+    if current is not None and (inner is None or unwound):
         set_span(span._outer)
-    else:
+    elif inner is not None and current is not None:
         inner._outer = span._outer
+    span._outer = span._within = None
 
 
 def leave_later(span: Current, place: Any) -> None:
@@ -210,7 +215,7 @@ def leave_later(span: Current, place: Any) -> None:
 
 def _has_left(span: Current) -> bool:
     entry = unusual.get(("left", id(span)))
-    return entry is not None and entry[1] == _place()
+    return entry is not None and entry[0]() is span and entry[1] == _place()
 
 
 def _place() -> tuple[int, ...]:
@@ -228,17 +233,37 @@ def _place() -> tuple[int, ...]:
 
 def is_collecting() -> bool:
     """Whether this thread is inside the cyclic collector, on a Python where that matters."""
-    return unusual.get(_COLLECTING) == threading.get_ident()
+    if _START not in unusual and _STOP not in unusual:
+        return False
+    told = unusual.get(_STOP)
+    if type(told) is tuple and told[1] == _collections():
+        return bool(told[0] == threading.get_ident())
+    callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code in callbacks:
+            return True
+        frame = frame.f_back
+    # Near the recursion limit callbacks fail, and what they were to take away is still there.
+    unusual.pop(_START, None)
+    unusual.pop(_STOP, None)
+    return False
 
 
-def _watch_collector(phase: str, info: dict[str, int]) -> None:
-    if phase == "start":
-        unusual[_COLLECTING] = threading.get_ident()
-    else:
-        unusual.pop(_COLLECTING, None)
+def _collections() -> int:
+    return sum(generation["collections"] for generation in gc.get_stats())
+
+
+def _say_whose(phase: str, info: dict[str, int]) -> None:
+    if phase == _START:
+        unusual[_STOP] = threading.get_ident(), _collections()
 
 
 def guard_collector() -> None:
-    """Notice the collector's hours from now on. Needed up to CPython 3.11 only."""
-    if sys.version_info < (3, 12) and _watch_collector not in gc.callbacks:
-        gc.callbacks.append(_watch_collector)
+    """Notice the collector's hours from now on. Needed up to CPython 3.11 only.
+
+    What comes first and last is written in C, as a signal handler may run in any function that is not: `unusual` gets
+    the key "start" at the start, then "stop" with the thread that collects, and loses both, each at its phase's end.
+    """
+    if sys.version_info < (3, 12) and _say_whose not in gc.callbacks:
+        gc.callbacks[:] = [unusual.setdefault, _say_whose, *gc.callbacks, unusual.pop]

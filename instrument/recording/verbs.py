@@ -7,17 +7,15 @@ from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from .decorate import decorate
-from .opening import begin_transaction
+from .opening import begin_transaction, span
 from .recipe import SpanRecipe, TransactionRecipe
 from .span import Transaction
 
-__all__ = ["TransactionBlock", "traced", "transaction"]
+__all__ = ["TransactionBlock", "span", "traced", "transaction"]
 
 F = TypeVar("F")
 
 
-@overload
-def traced(function: F, /) -> F: ...
 @overload
 def traced(
     op: str | None = None,
@@ -26,6 +24,8 @@ def traced(
     data: Mapping[str, Any] | None = None,
     capture: Sequence[str] = (),
 ) -> Callable[[F], F]: ...
+@overload
+def traced(function: F, /) -> F: ...
 def traced(
     op: Any = None,
     *,
@@ -103,8 +103,6 @@ class TransactionBlock:
 
 
 @overload
-def transaction(function: F, /) -> F: ...
-@overload
 def transaction(
     op: str | None = None,
     name: str | None = None,
@@ -115,6 +113,8 @@ def transaction(
     data: Mapping[str, Any] | None = None,
     sampling_context: Mapping[str, Any] | None = None,
 ) -> TransactionBlock: ...
+@overload
+def transaction(function: F, /) -> F: ...
 def transaction(op: Any = None, name: str | None = None, **settings: Any) -> Any:
     """Record a unit of work as a whole: a job, a message, a request.
 
@@ -125,8 +125,8 @@ def transaction(op: Any = None, name: str | None = None, **settings: Any) -> Any
         ...     tx.set_tag("region", "north")
 
     With `headers` (any mapping, a WSGI environ or an ASGI list) it continues the trace they carry; without, it begins a
-    trace of its own, also inside another transaction, which is current again afterwards. `sampled` overrides the sampler
-    and the rates. `sampling_context` is added to what a `traces_sampler` is given.
+    trace of its own, also inside another transaction, which is current again afterwards. `sampled` overrides the
+    sampler and the rates. `sampling_context` is added to what a `traces_sampler` is given.
     """
     if op is not None and not isinstance(op, str):
         return TransactionBlock(None, None, settings)(op)

@@ -28,6 +28,8 @@ class Answer:
     """At most 64 KB of it."""
     detail: str = ""
     """One line for a log. Never holds a key or a password."""
+    left_out: tuple[int, ...] = ()
+    """Of an accepted body the positions of records that were not taken and never will be."""
 
 
 class Transport(Protocol):

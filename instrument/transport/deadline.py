@@ -17,17 +17,19 @@ from urllib3.exceptions import HTTPError
 
 from .exchange import Exchange
 
-__all__ = ["pool_classes"]
+__all__ = ["pool_classes", "response_class"]
 
 
 class BoundedReader(io.RawIOBase):
-    """Reads a socket, each time for no longer than the exchange has left."""
+    """Reads `begun` and then a socket, each time for no longer than the exchange has left."""
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, exchange: Exchange) -> None:
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, exchange: Exchange, begun: bytes) -> None:
         super().__init__()
         self._raw = raw
         self._sock = sock
         self._exchange = exchange
+        self._begun = begun
+        self.is_over = False
 
     def readable(self) -> bool:
         """Always."""
@@ -35,6 +37,13 @@ class BoundedReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         """Fill `buffer` with what comes next."""
+        if self._begun:
+            count = min(len(buffer), len(self._begun))
+            buffer[:count] = self._begun[:count]
+            self._begun = self._begun[count:]
+            return count
+        if self.is_over:
+            return 0
         self._sock.settimeout(self._exchange.remaining())
         return cast("int | None", self._raw.readinto(buffer))
 
@@ -44,15 +53,38 @@ class BoundedReader(io.RawIOBase):
         self._raw.close()
 
 
-def _connection_class(base: Any, exchange: Exchange) -> Any:
-    class BoundedResponse(HTTPResponse):
-        def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-            super().__init__(sock, *args, **kwargs)
-            raw = self.fp.detach()
-            self.fp = io.BufferedReader(BoundedReader(raw, sock, exchange))
+class AnswerReader(io.BufferedReader):
+    """Says when it is closed whether more had come than the answer."""
 
+    def __init__(self, reader: BoundedReader, exchange: Exchange) -> None:
+        super().__init__(reader)
+        self._reader = reader
+        self._exchange = exchange
+
+    def close(self) -> None:
+        """Look at what is left, without waiting for more."""
+        if not self.closed:
+            self._reader.is_over = True
+            if self.peek(1):
+                self._exchange.is_clean = False
+        super().close()
+
+
+def response_class(exchange: Exchange) -> type[HTTPResponse]:
+    """The class of answers that are read under the deadline of `exchange`."""
+
+    class BoundedResponse(HTTPResponse):
+        def __init__(self, sock: socket.socket, *args: Any, begun: bytes = b"", **kwargs: Any) -> None:
+            super().__init__(sock, *args, **kwargs)
+            raw = cast(Any, self.fp).detach()
+            self.fp = AnswerReader(BoundedReader(raw, sock, exchange, begun), exchange)
+
+    return BoundedResponse
+
+
+def _connection_class(base: Any, exchange: Exchange, answers: type[HTTPResponse]) -> Any:
     class BoundedConnection(base):  # type: ignore[misc]  # one of two classes
-        response_class = BoundedResponse
+        response_class = answers
         _dns_host: str
         _parts: list[bytes] | None = None
 
@@ -75,15 +107,15 @@ def _connection_class(base: Any, exchange: Exchange) -> Any:
         def connect(self) -> None:
             super().connect()
             exchange.sock = self.sock
-            self.sock.settimeout(exchange.remaining())
 
         def request(self, *args: Any, **kwargs: Any) -> None:
             self._parts = []
             super().request(*args, **kwargs)
             parts, self._parts = self._parts, None
-            if self.sock is not None:
-                self.sock.settimeout(exchange.remaining())
-            super().send(b"".join(parts))
+            exchange.connection, exchange.head = self, parts[0]
+            if self.sock is None:
+                self.connect()
+            exchange.send(self.sock, b"".join(parts))
 
         def send(self, data: Any) -> None:
             # Head and body go out together: one call, one packet, one waking up of the server.
@@ -95,13 +127,10 @@ def _connection_class(base: Any, exchange: Exchange) -> Any:
     return BoundedConnection
 
 
-def _pool_class(base: Any, connection: Any, exchange: Exchange) -> Any:
-    return type(base.__name__, (base,), {"ConnectionCls": _connection_class(connection, exchange)})
-
-
-def pool_classes(exchange: Exchange) -> dict[str, Any]:
+def pool_classes(exchange: Exchange, answers: type[HTTPResponse]) -> dict[str, Any]:
     """The classes of connection pools by scheme, for connections that keep to `exchange`."""
+    kinds = {"http": (HTTPConnectionPool, HTTPConnection), "https": (HTTPSConnectionPool, HTTPSConnection)}
     return {
-        "http": _pool_class(HTTPConnectionPool, HTTPConnection, exchange),
-        "https": _pool_class(HTTPSConnectionPool, HTTPSConnection, exchange),
+        scheme: type(pool.__name__, (pool,), {"ConnectionCls": _connection_class(connection, exchange, answers)})
+        for scheme, (pool, connection) in kinds.items()
     }

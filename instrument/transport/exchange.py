@@ -6,16 +6,29 @@ import errno
 import os
 import socket
 import threading
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import attrs
 
 from .._clock import seconds
 
-__all__ = ["Exchange"]
+__all__ = ["BODY_LIMIT", "Exchange", "Reply"]
 
-
+BODY_LIMIT: Final = 65536
 FORK_SECONDS: Final = 0.05
+RECEIVE_BYTES: Final = 16384
+
+
+@attrs.frozen
+class Reply:
+    """What the other side said."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    """At most 64 KB of it; nothing when it broke off before."""
 
 
 @attrs.define
@@ -25,6 +38,11 @@ class Exchange:
     ends: float = 0.0
     """The moment, in monotonic seconds, when the request must be over."""
     sock: socket.socket | None = None
+    is_clean: bool = True
+    """Whether the answer has been read to its end and nothing came behind it."""
+    connection: Any = None
+    """That of urllib3 which sent the last request of its own, and the head of that request."""
+    head: bytes = attrs.field(default=b"", repr=False)
     is_resolving: bool = False
     resolve_after: float = 0.0
 
@@ -34,6 +52,22 @@ class Exchange:
         if left <= 0:
             raise TimeoutError("the request took too long")
         return left
+
+    def send(self, sock: Any, data: bytes) -> None:
+        """Send all of it. The method of TLS sockets would give each record all the time that is left."""
+        if not isinstance(sock, socket.socket):
+            sock.settimeout(self.remaining())
+            sock.sendall(data)  # what pyOpenSSL puts in its place has no other
+            return
+        rest = memoryview(data)
+        while rest:
+            sock.settimeout(self.remaining())
+            rest = rest[sock.send(rest) :]
+
+    def receive(self, sock: socket.socket) -> bytes:
+        """What comes next; nothing when the other side has ended."""
+        sock.settimeout(self.remaining())
+        return sock.recv(RECEIVE_BYTES)
 
     def abort(self) -> None:
         """Wake whoever waits for the socket."""
@@ -73,6 +107,7 @@ class Exchange:
         """Close a socket that belongs to the parent process, by its number, so that not a byte is sent."""
         self.is_resolving = False
         self.resolve_after = 0.0
+        self.connection = None
         sock, self.sock = self.sock, None
         if sock is not None:
             number = sock.detach()

@@ -1,4 +1,7 @@
-"""HTTP POST with requests: one kept-alive connection, never a redirect, never longer than a total deadline.
+"""HTTP POST: one kept-alive connection, never a redirect, never longer than a total deadline.
+
+requests opens the connection and makes the first request on it. Those that follow take the short way of `kept`, unless
+there is a proxy; whatever that way is not sure of ends with a new connection.
 
 requests is imported when the first transport is made, which happens in `init`: the sender's thread must import nothing,
 because a fork at that moment would leave the child with an import lock that nobody releases.
@@ -13,17 +16,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .. import _fork
 from .._clock import seconds
+from .answer_head import merged
 from .base import Answer, Outcome
-from .exchange import Exchange
+from .exchange import BODY_LIMIT, Exchange, Reply
 
 if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
+
+    from .kept import KeptConnection
 
 __all__ = ["HttpTransport"]
 
 CONNECT_SECONDS: Final = 3.0
 TOTAL_SECONDS: Final = 10.0
-BODY_LIMIT: Final = 65536
 COMPRESS_FROM: Final = 1024
 COMPRESS_LEVEL: Final = 2
 GZIP_WINDOW: Final = 31
@@ -52,66 +57,118 @@ class HttpTransport:
         import requests
         from urllib3.exceptions import HTTPError
 
-        self._failures: tuple[type[Exception], ...] = (requests.RequestException, HTTPError, OSError, ValueError)
+        from . import deadline, kept
+
+        self._failures: tuple[type[Exception], ...] = (requests.RequestException, HTTPError, *kept.FAILURES)
         self._connect_seconds = connect_seconds
         self._total_seconds = total_seconds
         self._exchange = Exchange()
-        self._adapter: HTTPAdapter | None = _adapter(self._exchange)
+        self._answers = deadline.response_class(self._exchange)
+        self._take_over = kept.take_over
+        self._idle: list[KeptConnection] = []  # at most one; whoever takes it out owns it
+        self._adapter: HTTPAdapter | None = _adapter(self._exchange, self._answers)
         with requests.Session() as session:
             session.trust_env = False  # else a password from .netrc would replace the header for authorization
             request = requests.Request("POST", url, headers={**headers, "Accept-Encoding": "identity"})
             self._request = session.prepare_request(request)
-        proxies = {"http": proxy, "https": proxy} if proxy else {}
-        self._settings: dict[str, Any] = {"stream": True, "verify": ca_file or True, "proxies": proxies}
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._verify = ca_file or True
         _fork.before(self._exchange.hold)
         _fork.in_child(self._forget)
 
     def send(self, body: bytes) -> Answer:
         """Post `body`, compressed when that is worth it."""
-        request = self._request
-        request.headers.pop("Content-Encoding", None)
-        if len(body) >= COMPRESS_FROM:
+        is_packed = len(body) >= COMPRESS_FROM
+        if is_packed:
             packer = zlib.compressobj(COMPRESS_LEVEL, zlib.DEFLATED, GZIP_WINDOW)
             body = packer.compress(body) + packer.flush()
+        self._exchange.ends = seconds() + self._total_seconds
+        connection = self._take_idle()
+        try:
+            if connection is None:
+                reply = self._send_first(body, is_packed=is_packed)
+            else:
+                reply = self._send_next(connection, body, is_packed=is_packed)
+        except self._failures as error:
+            return Answer("unreachable", detail=_reason(error))
+        return _answer(reply)
+
+    def close(self) -> None:
+        """Break off what is under way and close the connection."""
+        adapter = self._adapter
+        self._exchange.abort()
+        connection = self._take()
+        if connection is not None:
+            connection.close()
+        if adapter is not None:
+            adapter.close()
+
+    def _take(self) -> KeptConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _take_idle(self) -> KeptConnection | None:
+        """The kept connection, if it is as the last answer left it; else it is closed."""
+        connection = self._take()
+        if connection is None or connection.is_idle():
+            return connection
+        connection.close()
+        return None
+
+    def _send_next(self, connection: KeptConnection, body: bytes, *, is_packed: bool) -> Reply:
+        is_clean = False
+        try:
+            reply = connection.post(body, is_packed=is_packed)
+            is_clean = self._exchange.is_clean
+        finally:
+            if is_clean:
+                self._idle.append(connection)
+            else:
+                connection.close()
+        return reply
+
+    def _send_first(self, body: bytes, *, is_packed: bool) -> Reply:
+        request = self._request
+        request.headers.pop("Content-Encoding", None)
+        if is_packed:
             request.headers["Content-Encoding"] = "gzip"
         request.body = body
         request.headers["Content-Length"] = str(len(body))
         if self._adapter is None:
-            self._adapter = _adapter(self._exchange)
-        self._exchange.ends = seconds() + self._total_seconds
+            self._adapter = _adapter(self._exchange, self._answers)
+        self._exchange.is_clean = True
         timeout = (min(self._connect_seconds, self._total_seconds), self._total_seconds)
-        try:
-            # A response of urllib3, whatever the adapter's signature says.
-            response: Any = self._adapter.send(request, timeout=timeout, **self._settings)
-        except self._failures as error:
-            return Answer("unreachable", detail=_reason(error))
+        # A response of urllib3, whatever the adapter's signature says.
+        response: Any = self._adapter.send(
+            request, stream=True, timeout=timeout, verify=self._verify, proxies=self._proxies
+        )
         try:
             answer = response.read(BODY_LIMIT, decode_content=False)
         except self._failures:
             answer = b""  # the status has said all that counts
         finally:
             response.close()
-        return _answer(response, answer)
-
-    def close(self) -> None:
-        """Break off what is under way and close the connection."""
-        adapter = self._adapter
-        self._exchange.abort()
-        if adapter is not None:
-            adapter.close()
+        if not self._proxies:
+            connection = self._take_over(self._exchange, self._answers, response.status, response.version)
+            if connection is not None:
+                self._idle.append(connection)
+        return Reply(response.status, merged(response.headers.items()), answer)
 
     def _forget(self) -> None:
         self._adapter = None
         self._exchange.forget()
+        self._idle.clear()
 
 
-def _adapter(exchange: Exchange) -> HTTPAdapter:
+def _adapter(exchange: Exchange, answers: Any) -> HTTPAdapter:
     """An adapter for one connection at a time, without retries, bound to `exchange`."""
     from requests.adapters import HTTPAdapter
 
     from .deadline import pool_classes
 
-    pools = pool_classes(exchange)
+    pools = pool_classes(exchange, answers)
 
     class BoundedAdapter(HTTPAdapter):
         """Leaves out what one address and no cookies do not need: choosing a pool and dressing up the response."""
@@ -143,18 +200,17 @@ def _adapter(exchange: Exchange) -> HTTPAdapter:
     return BoundedAdapter(pool_connections=1, pool_maxsize=1)
 
 
-def _answer(response: Any, body: bytes) -> Answer:
-    status: int = response.status
-    headers = {name.lower(): value for name, value in response.headers.items()}
+def _answer(reply: Reply) -> Answer:
+    status = reply.status
     outcome: Outcome = "later"
     detail = f"HTTP {status} {_phrase(status)}".rstrip()
     if 200 <= status < 300:
         outcome = "accepted"
-        if headers.get("content-type", "").lower().lstrip().startswith("text/html"):
+        if reply.headers.get("content-type", "").lower().lstrip().startswith("text/html"):
             outcome, detail = "unreachable", f"HTTP {status} with a web page, as from a login page in between"
     elif status in REFUSED:
         outcome = "refused"
-    return Answer(outcome, status, headers, body, detail)
+    return Answer(outcome, status, reply.headers, reply.body, detail)
 
 
 def _phrase(status: int) -> str:

@@ -101,12 +101,13 @@ def _spans(event: TransactionEvent) -> list[_WireSpan]:
         if status is not None:
             known = _STATUSES.get(status) if type(status) is str else None
         # A span that was handed over has both ids as text; the properties would cost as much as all the rest.
+        parent = span._parent
         wire = _WireSpan(
             trace_id,
-            span._id,
+            span._id or span.span_id,
             (epoch + start) / 1e9,
             (epoch + end) / 1e9,
-            span._parent,
+            parent if type(parent) is str else span.parent_span_id,
             op,
             description,
             known,

@@ -150,17 +150,30 @@ def level(given: Any) -> str | None:
 
 
 def user(given: dict[str, Any]) -> dict[str, Any]:
-    """A user whose address is an address. Anything else under that name goes to the user's `data`."""
-    address = given.get("ip_address")
-    if address is None or address == "{{auto}}":
+    """A user whose address is an address, whose name and ids are text, and whose data is a mapping.
+
+    What is none goes to the user's `data`.
+    """
+    moved = {name: value for name, value in given.items() if not _is_of_user(name, value)}
+    if not moved:
         return given
+    kept = {name: value for name, value in given.items() if name not in moved}
+    data = kept.get("data", {})
+    return {**kept, "data": {**data, **({"value": moved.pop("data")} if "data" in moved else {}), **moved}}
+
+
+def _is_of_user(name: str, value: Any) -> bool:
+    if name in ("id", "username", "email", "name", "segment"):
+        return value is None or type(value) in (str, int, bool) or _is_number(value)
+    if name == "data":
+        return type(value) is dict
+    if name != "ip_address" or value is None or value == "{{auto}}":
+        return True
     try:
-        ip_address(text(address))
+        ip_address(text(value))
     except ValueError:
-        kept = {name: value for name, value in given.items() if name != "ip_address"}
-        data = kept.get("data")
-        return {**kept, "data": {**(data if type(data) is dict else {}), "ip_address": address}}
-    return given
+        return False
+    return True
 
 
 def crumb(given: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """`instrument doctor`, with servers of every mood, folders of every kind, and a real span each time."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from instrument.cli.doctor import command
 from instrument.cli.doctor.finding import hidden, problem, render
 from instrument.cli.hiding import hide
 from instrument.cli.main import main
+from instrument.export.frames import encode, scan
 from instrument.store import FILE_NAME, Reader
 from instrument.wire import read_envelope
 from tests.cli.left_behind import KEY, dsn, leave, living
@@ -321,9 +321,11 @@ class TestFolders:
     def test_what_waits_for_long_is_a_warning(self, doctor, server, state):
         server.answer = status(503)
         leave(3)
-        long_ago = _clock.wall() / 1e9 - 7200
+        long_ago = _clock.wall() - 7200 * 10**9
         for log in (state / "spool").rglob("*.log"):
-            os.utime(log, (long_ago, long_ago))
+            content = log.read_bytes()
+            found = scan(lambda size, offset, content=content: content[offset : offset + size], 0, len(content))
+            log.write_bytes(b"".join(encode(frame.record, frame.sequence, long_ago) for frame in found))
         [(_, text)] = [found for found in doctor().of("spool") if found[0] == "warning"]
         assert "the oldest for 2 hours" in text and "`instrument flush`" in text
 

@@ -327,7 +327,9 @@ class ServerContract:
     )
     def test_odd_targets_and_hosts_are_survived(self, line, host):
         trace_id = new_trace()
-        lines = [line, *([f"Host: {host}"] if host else ()), f"sentry-trace: {trace_id}-{PARENT}-1", "Connection: close"]
+        lines = [line, f"sentry-trace: {trace_id}-{PARENT}-1", "Connection: close"]
+        if host:
+            lines.append(f"Host: {host}")
         received = self.raw("\r\n".join([*lines, "", ""]).encode())
         if b" 200 " in received.partition(b"\r\n")[0]:
             (item,) = self.ear.of(trace_id, transactions=1).transactions

@@ -2,7 +2,7 @@
 
 import pytest
 
-from instrument.export import Backoff, MemorySpool, Record
+from instrument.export import Backoff, MemorySpool, Record, Rejects
 from instrument.transport import Answer
 from tests.export.worlds import BAD, BUSY, DOWN, FORBIDDEN, LARGE, MOVED, OK, World, limited
 
@@ -356,3 +356,18 @@ def test_the_state_of_one_destination_is_seen_from_outside():
     world.run()
     assert world.delivery.is_troubled(0.5)
     assert world.delivery.backoff == Backoff(attempt=1, failures=1, not_before=world.now + 0.5, burst=1)
+
+
+def test_what_is_left_out_of_an_accepted_body_is_rejected_and_kept_aside(tmp_path):
+    world = World(max_records=4, options={"rejects": Rejects(tmp_path / "spool" / "there")})
+    world.add("a", "b", "c", spans=2)
+    world.add("d", spans=5)
+    world.answer(Answer("accepted", left_out=(1, 3)))
+    world.run()
+    stats = world.books.stats()
+    assert (stats.transactions.delivered, stats.transactions.rejected) == (2, 2)
+    assert (stats.spans.delivered, stats.spans.rejected) == (4, 7)
+    assert stats.balanced and world.spool.is_empty
+    assert len(world.tried) == 1
+    kept = (tmp_path / "spool" / "there" / "rejected").iterdir()
+    assert sorted(path.read_bytes() for path in kept) == [b"b", b"d"]

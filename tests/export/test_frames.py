@@ -1,23 +1,41 @@
 """Frames: what is sound is found again, whatever happened to the bytes around it."""
 
+import os
 import struct
 import time
+import tracemalloc
+import zlib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instrument.export import frames
 from instrument.export.frames import HEADER_BYTES, encode, is_of_another_version, scan
 from instrument.export.record import Record
 
 RECORDS = [Record(("transaction", "error", "report")[i % 3], i, b"payload %d " % i * (i % 7)) for i in range(20)]
-FRAMES = [encode(record, sequence, 1_700_000_000_000_000_000 + sequence) for sequence, record in enumerate(RECORDS)]
+FRAMES = [
+    encode(record, sequence, 1_700_000_000_000_000_000 + sequence, is_packed=sequence % 2 == 1)
+    for sequence, record in enumerate(RECORDS)
+]
 FILE = b"".join(FRAMES)
 ENDS = [sum(map(len, FRAMES[: i + 1])) for i in range(len(FRAMES))]
 
 
 def scanned(content, offset=0):
     return list(scan(lambda size, position: content[position : position + size], offset, len(content)))
+
+
+def packed(content, kind=0x81):
+    """A sound frame that says its payload is packed."""
+    checked = struct.pack("<QqIB", 0, 0, 1, kind) + content
+    return struct.pack("<4sII", b"iTx1", len(content), zlib.crc32(checked)) + checked
+
+
+def deflated(payload):
+    packer = zlib.compressobj(9, wbits=-15)
+    return packer.compress(payload) + packer.flush()
 
 
 def records(content):
@@ -98,7 +116,7 @@ def test_a_length_that_cannot_be_true_is_passed_over(length):
 def test_an_unknown_kind_is_passed_over():
     frame = bytearray(FRAMES[0])
     frame[32] = 99
-    frame[8:12] = struct.pack("<I", __import__("zlib").crc32(frame[12:]))
+    frame[8:12] = struct.pack("<I", zlib.crc32(frame[12:]))
     assert records(bytes(frame) + FRAMES[1]) == [RECORDS[1]]
 
 
@@ -119,3 +137,49 @@ def test_a_file_of_a_newer_version_is_known_by_its_mark():
     assert not of_another_version(b"")
     # A bit flipped in the first mark of a file of ours.
     assert not of_another_version(b"iTx3" + FILE[4:])
+
+
+class TestPacked:
+    """A packed frame is smaller; to whoever reads it, it is like any other, or it is damaged."""
+
+    def test_some_of_the_frames_above_are(self):
+        assert sum(frame[32] > 0x80 for frame in FRAMES) >= 5
+
+    @given(payload=st.one_of(st.binary(), st.binary(max_size=50).map(lambda part: part * 50)))
+    def test_it_gives_back_its_record_and_is_never_larger(self, payload):
+        record = Record("error", 0, payload)
+        frame = encode(record, 7, 123, is_packed=True)
+        assert len(frame) <= len(encode(record, 7, 123))
+        (found,) = scanned(frame)
+        assert (found.record, found.sequence, found.time, found.end) == (record, 7, 123, len(frame))
+
+    def test_what_does_not_get_smaller_stays_as_it_is(self):
+        record = Record("error", 0, os.urandom(500))
+        assert encode(record, 7, 123, is_packed=True) == encode(record, 7, 123)
+
+    @pytest.mark.parametrize("spoil", [lambda whole: whole[:-1], lambda whole: whole + b"x", lambda whole: b""])
+    def test_one_that_is_cut_or_goes_on_is_damaged_although_its_checksum_holds(self, spoil):
+        whole = deflated(RECORDS[6].payload)
+        assert records(packed(whole)) == [Record("transaction", 1, RECORDS[6].payload)]
+        found = scanned(FRAMES[0] + packed(spoil(whole)) + FRAMES[2])
+        assert [frame.record for frame in found] == [RECORDS[0], RECORDS[2]]
+        assert [frame.lost for frame in found] == [0, 1]
+
+    def test_one_of_an_unknown_kind_is_passed_over(self):
+        assert records(packed(deflated(b"x"), kind=0x84) + packed(deflated(b"x"), kind=0x80) + FRAMES[0]) == RECORDS[:1]
+
+    @given(content=st.binary(max_size=300))
+    def test_whatever_is_in_it_harms_nobody(self, content):
+        found = records(packed(content) + FRAMES[1])
+        assert found[-1] == RECORDS[1]
+        assert len(found) <= 2
+
+    def test_one_that_would_fill_the_memory_is_damaged(self, monkeypatch):
+        monkeypatch.setattr(frames, "MAX_PAYLOAD", 1 << 20)
+        bomb = packed(deflated(bytes(100 << 20)))
+        tracemalloc.start()
+        try:
+            assert records(bomb + FRAMES[1]) == [RECORDS[1]]
+            assert tracemalloc.get_traced_memory()[1] < 8 << 20
+        finally:
+            tracemalloc.stop()

@@ -11,7 +11,7 @@ from instrument.export import Delivery, Sender, Shipping
 from instrument.exporters import Sentry
 from instrument.options import Options
 from instrument.wire import read_envelope
-from tests.export.worlds import DOWN, Lines, World, error, transaction
+from tests.export.worlds import DOWN, Lines, World, error, run_program, transaction
 from tests.transport.servers import OK, Server, never, status, until
 
 LIMIT = 20.0
@@ -154,6 +154,41 @@ def test_a_refused_item_is_kept_aside_for_who_wants_to_know_why(server, connect,
     (kept,) = (tmp_path / "spool").glob("*/rejected/*")
     assert read_envelope(kept.read_bytes()).items[0].json()["transaction"] == "bad"
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_dead_process_left_and_the_server_refuses_is_kept_aside_too(server, connect, tmp_path):
+    """By a process that has recorded nothing itself, as `instrument flush` does."""
+    server.answer = status(503)
+    dead = connect(server, shutdown_timeout=0)
+    export(dead, "bad")
+    dead.close()
+    server.answer = status(400)
+    assert connect(server).flush(LIMIT, orphans=True)
+    (kept,) = (tmp_path / "spool").glob("*/rejected/*")
+    assert read_envelope(kept.read_bytes()).items[0].json()["transaction"] == "bad"
+    assert [path.stat().st_mode & 0o777 for path in (kept, kept.parent)] == [0o600, 0o700]
+
+
+@pytest.mark.parametrize("mood", ["fails", "never answers"])
+def test_what_a_process_adopted_and_could_not_deliver_is_free_for_others_when_it_closes(
+    server, connect, tmp_path, mood
+):
+    server.answer = status(503)
+    dead = connect(server)
+    export(dead, *map(str, range(20)))
+    dead.close(0)
+    begin = len(server.received)
+    server.answer = status(503) if mood == "fails" else never(server.ended)
+    adopter = connect(server)
+    assert not adopter.flush(0.1, orphans=True)
+    server.wait_for(begin + 1)
+    adopter.close(0.1)
+    begin, server.answer = len(server.received), OK
+    text = f"print(exporter.flush({LIMIT}, orphans=True))"
+    done = run_program(text, f"http://0123456789abcdef@127.0.0.1:{server.port}/7", tmp_path / "spool")
+    assert done.stdout == "True\n"
+    arrived = [read_envelope(request.body).items[0].json().get("transaction") for request in server.received[begin:]]
+    assert sorted(filter(None, arrived), key=int) == [str(number) for number in range(20)]
 
 
 def test_close_delivers_what_is_there_and_takes_nothing_more(server, connect):

@@ -1,6 +1,8 @@
 """The spool in one process: what goes in comes out, and nothing is lost without being counted."""
 
+import json
 import os
+import random
 import stat
 
 import pytest
@@ -22,6 +24,11 @@ def error(name):
 
 def names(records):
     return [record.payload.decode() for record in records]
+
+
+def noise(number):
+    """A payload of 1000 bytes that begins with its number and cannot be packed."""
+    return b"%04d" % number + os.urandom(996)
 
 
 def files(root):
@@ -162,7 +169,7 @@ def test_a_record_after_close_is_still_kept(spool, root):
 def test_segments_go_as_soon_as_all_of_them_is_finished(root, books):
     spool = FileSpool(root, "d", max_bytes=16 * 10_000, books=books)
     for i in range(40):
-        spool.append(tx(b"%04d" % i * 500))
+        spool.append(tx(noise(i) + noise(i)))
     assert len(files(root)) > 8
     for _ in range(40):
         (record,) = spool.read("transaction", 1, LOTS)
@@ -202,7 +209,7 @@ def test_beyond_the_cap_the_oldest_transactions_go_and_errors_stay(root, books):
     for i in range(20):
         spool.append(error(f"{i:04}" * 250))
     for i in range(400):
-        spool.append(tx(b"%04d" % i * 250, spans=3))
+        spool.append(tx(noise(i), spans=3))
     left = spool.read("transaction", 1000, 10 * LOTS)
     assert left[-1].payload[:4] == b"0399"
     assert [int(record.payload[:4]) for record in left] == list(range(400 - len(left), 400))
@@ -218,9 +225,9 @@ def test_beyond_the_cap_old_errors_go_when_no_transaction_is_left(root, books):
     spool = FileSpool(root, "d", max_bytes=160_000, books=books)
     spool.append(tx("a"))
     for i in range(400):
-        spool.append(error(f"{i:04}" * 250))
-    left = names(spool.read("error", 1000, 10 * LOTS))
-    assert left[-1][:4] == "0399"
+        spool.append(Record("error", 0, noise(i)))
+    left = spool.read("error", 1000, 10 * LOTS)
+    assert left[-1].payload[:4] == b"0399"
     assert spool.read("transaction", 10, LOTS) == []
     assert books.stats().transactions.dropped == {"cache_overflow": 1}
     assert books.stats().errors.dropped == {"cache_overflow": 400 - len(left)}
@@ -229,13 +236,86 @@ def test_beyond_the_cap_old_errors_go_when_no_transaction_is_left(root, books):
 def test_what_is_being_sent_while_it_is_removed_is_counted_once(root, books):
     spool = FileSpool(root, "d", max_bytes=160_000, books=books)
     for i in range(10):
-        spool.append(tx(b"%04d" % i * 250))
+        spool.append(tx(noise(i)))
     on_the_way = spool.read("transaction", 5, LOTS)
     for i in range(10, 400):
-        spool.append(tx(b"%04d" % i * 250))
+        spool.append(tx(noise(i)))
     spool.done("transaction", len(on_the_way))
     left = len(spool.read("transaction", 1000, 10 * LOTS))
     assert books.stats().transactions.dropped["cache_overflow"] == 400 - 5 - left
+
+
+def payload(number):
+    """An event with six spans as it is sent, of about 2000 bytes."""
+    ids = {"trace_id": os.urandom(16).hex(), "parent_span_id": os.urandom(8).hex()}
+    span = {"op": "encode", "description": "parse avatar images", "origin": "manual", "start_timestamp": 1e9 + number}
+    spans = [
+        {**ids, "span_id": os.urandom(8).hex(), **span, "timestamp": random.random(), "data": {"rows": number}}
+        for _ in range(6)
+    ]
+    constant = {"contexts": {"runtime": {"name": "CPython", "build": "3.11.7 (main, May  9, 07:35:25) [GCC 12.2.0]"}}}
+    event = {"type": "transaction", **ids, "event_id": os.urandom(16).hex(), "spans": spans, **constant}
+    return json.dumps(event).encode()
+
+
+def test_a_burst_of_fifty_thousand_fits_into_the_default_room(root, books):
+    """All of it a fiftieth of the size."""
+    spool = FileSpool(root, "d", max_bytes=(64 << 20) // 50, books=books)
+    kept = [tx(payload(number), spans=6) for number in range(1000)]
+    assert sum(len(record.payload) for record in kept) > 1.2 * (64 << 20) // 50
+    for record in kept:
+        spool.append(record)
+    assert spool.pending("transaction") == (1000, 6000)
+    assert books.stats().transactions.dropped == {}
+    read = []
+    while records := spool.read("transaction", 1000, 64 * 1024):
+        assert sum(len(record.payload) for record in records) <= 64 * 1024
+        read += records
+        spool.done("transaction", len(records))
+    assert read == kept
+
+
+def test_what_is_sent_as_fast_as_it_is_made_is_not_packed(root, books):
+    spool = FileSpool(root, "d", max_bytes=160_000, books=books)
+
+    def is_packed():
+        spool.append(tx(b"as it is" * 250))
+        newest = max(root.rglob("*.log"))
+        return not newest.read_bytes().endswith(b"as it is")
+
+    def send():
+        while records := spool.read("transaction", 100, LOTS):
+            spool.done("transaction", len(records))
+
+    def appended(count):
+        """Whether each of so many records was packed, sent one by one."""
+        return [(is_packed(), send())[0] for _ in range(count)]
+
+    assert not any(appended(100))
+    assert [is_packed() for _ in range(40)][-1]
+    send()
+    # The file that was begun with a backlog is written to the end.
+    assert not appended(200)[-1]
+
+
+def test_what_was_removed_while_it_was_sent_in_vain_is_lost_and_counted(root, books):
+    spool = FileSpool(root, "d", max_bytes=160_000, books=books)
+    for i in range(10):
+        spool.append(tx(noise(i)))
+    for _ in range(2):
+        assert len(spool.read("transaction", 5, LOTS)) == 5
+        for i in range(400):
+            spool.append(tx(noise(i)))
+    left = len(spool.read("transaction", 1000, 10 * LOTS))
+    assert books.stats().transactions.dropped["cache_overflow"] == 810 - left
+    assert books.stats().spans.dropped["cache_overflow"] == 2 * (810 - left)
+    assert spool.pending("transaction") == (left, 2 * left)
+    spool.read("transaction", 5, LOTS)
+    for i in range(400):
+        spool.append(tx(noise(i)))
+    left = spool.pending("transaction")[0]
+    spool.close()
+    assert books.stats().transactions.dropped["cache_overflow"] == 1210 - left
 
 
 def test_what_is_too_old_is_lost_and_counted(root, books):
@@ -284,7 +364,7 @@ def test_losses_are_told_to_whoever_asked(root, books):
     told = []
     spool = FileSpool(root, "d", max_bytes=80_000, books=books, on_loss=lambda *loss: told.append(loss))
     for _ in range(200):
-        spool.append(tx(bytes(1000), spans=2))
+        spool.append(tx(noise(0), spans=2))
     assert {(kind, reason) for kind, reason, _, _ in told} == {("transaction", "cache_overflow")}
     lost = sum(records for _, _, records, _ in told)
     assert lost == books.stats().transactions.dropped["cache_overflow"]

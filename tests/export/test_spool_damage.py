@@ -16,7 +16,7 @@ from instrument.export.spool import FileSpool
 
 LOTS = 1 << 20
 RECORDS = [Record("transaction", 1, b"payload %d " % i * (i % 5 + 1)) for i in range(20)]
-FRAMES = [encode(record, sequence, 1 << 62) for sequence, record in enumerate(RECORDS)]
+FRAMES = [encode(record, sequence, 1 << 62, is_packed=sequence % 2 == 1) for sequence, record in enumerate(RECORDS)]
 FILE = b"".join(FRAMES)
 
 

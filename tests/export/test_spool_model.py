@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from instrument._books import Books
+from instrument.export import spool
 from instrument.export.record import Record
 from instrument.export.spool import FileSpool
 
@@ -25,6 +26,9 @@ class SpoolMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.root = Path(tempfile.mkdtemp()) / "spool"
+        # A backlog is soon long enough to be packed.
+        self.packing = mock.patch.object(spool, "PACK_SHARE", 10_000 / (64 << 20))
+        self.packing.start()
         self.now = 1000.0
         self.made = 0
         self.orphan = None
@@ -117,6 +121,7 @@ class SpoolMachine(RuleBasedStateMachine):
         assert stats.transactions.dropped == stats.errors.dropped == {}
 
     def teardown(self):
+        self.packing.stop()
         if self.orphan is not None:
             self.orphan.close()
         self.restart()

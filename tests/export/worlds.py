@@ -121,12 +121,13 @@ class World:
 
 
 PROGRAM = """
-import atexit, os, signal, sys, threading, time
+import atexit, faulthandler, os, signal, sys, threading, time
 from time import sleep
 from instrument.exporters import Sentry
 from instrument.options import Options
 from tests.export.worlds import error, transaction
 
+faulthandler.dump_traceback_later(20, exit=True)
 dsn, spool = sys.argv[1:3]
 exporter = Sentry(dsn)
 exporter.connect(Options.read(spool_dir=spool))

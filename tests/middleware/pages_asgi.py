@@ -17,7 +17,7 @@ async def wait_for_gate(port):
 async def own(number):
     pages.mark_own(number)
     await asyncio.sleep(0.002)
-    return pages.note()
+    return pages.note_own(number)
 
 
 async def stream(port):

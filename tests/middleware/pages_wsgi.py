@@ -8,8 +8,10 @@ from tests.middleware import pages
 
 
 def plain(environ, start_response):
-    _, page, *rest = environ["PATH_INFO"].partition("://")[2][9:].split("/") if "://" in environ["PATH_INFO"] else (
-        environ["PATH_INFO"].split("/")
+    _, page, *rest = (
+        environ["PATH_INFO"].partition("://")[2][9:].split("/")
+        if "://" in environ["PATH_INFO"]
+        else (environ["PATH_INFO"].split("/"))
     )
     if page.endswith("example"):
         page, *rest = rest

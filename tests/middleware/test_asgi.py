@@ -56,7 +56,7 @@ class TestUvicorn(AsgiContract):
         assert {item["contexts"]["trace"]["op"] for item in items} == {"websocket.server"}
         assert opening["contexts"]["trace"]["parent_span_id"] == PARENT
         assert opening["tags"]["http.status_code"] == "101"
-        for item, said in zip(messages, ("one", "two")):
+        for item, said in zip(messages, ("one", "two"), strict=False):
             assert item["contexts"]["trace"]["parent_span_id"] == opening["contexts"]["trace"]["span_id"]
             assert [span["description"] for span in item["spans"]] == [said]
         assert heard.split("-")[1] == messages[0]["contexts"]["trace"]["span_id"]

@@ -1,5 +1,7 @@
 """FastAPI on uvicorn."""
 
+from typing import Annotated
+
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Response
 from fastapi.responses import StreamingResponse
 
@@ -20,7 +22,7 @@ def make_app():
         return pages.user(number)
 
     @app.post("/users/{number}")
-    async def change(number: int, body: dict = Body()):
+    async def change(number: int, body: Annotated[dict, Body()]):
         return pages.user(number)
 
     @app.get("/boom/{number}")
@@ -78,7 +80,7 @@ def routed():
             return 1
 
     @inner.get("/items/{item}")
-    def item(item: int, found: int = Depends(dependency)):
+    def item(item: int, found: Annotated[int, Depends(dependency)]):
         return found
 
     @other.get("/other")

@@ -187,3 +187,17 @@ def test_an_error_that_flask_raises_on_comes_out_unchanged(mode):
         assert instrument.get_current_transaction() is None
     assert raised.value is error
     assert len(recorded.errors) == 1
+
+
+def test_a_name_that_the_program_has_given_stays():
+    app = trace(Flask("shop"))
+    app.add_url_rule("/", view_func=lambda: "ok", endpoint="home")
+
+    def routed_elsewhere(environ, start_response, inner=app.wsgi_app.app):
+        instrument.get_current_transaction().set_name("mine")
+        return inner(environ, start_response)
+
+    app.wsgi_app.app = routed_elsewhere
+    with record() as recorded:
+        app.test_client().get("/", buffered=True)
+    assert (recorded.transactions[0].name, recorded.transactions[0].source) == ("mine", "custom")

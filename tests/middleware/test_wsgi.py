@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from socketserver import ThreadingMixIn
 
-import pytest
-
 from tests.contracts.http_server import ServerContract
 from tests.middleware.pages_wsgi import app
 
@@ -86,4 +84,7 @@ class TestGunicornThreads(Gunicorn):
 
 
 class TestGunicornGevent(Gunicorn):
-    arguments = ("-k", "gevent",)
+    arguments = (
+        "-k",
+        "gevent",
+    )

@@ -1,4 +1,4 @@
-"""Under `contextmanager` and `asynccontextmanager` the user's block is inside the span, wherever the decorator stands."""
+"""Under `contextmanager` and `asynccontextmanager` the user's block is inside the span."""
 
 import asyncio
 import contextlib

@@ -46,7 +46,9 @@ def expected(decorate):
 
 
 @maybe
-@pytest.mark.parametrize("elsewhere", [lambda *a: contextvars.copy_context().run(*a), in_thread], ids=["context", "thread"])
+@pytest.mark.parametrize(
+    "elsewhere", [lambda *a: contextvars.copy_context().run(*a), in_thread], ids=["context", "thread"]
+)
 def test_finished_elsewhere(decorate, elsewhere):
     def there(made):
         before = get_current_span()
@@ -68,7 +70,9 @@ def test_finished_elsewhere(decorate, elsewhere):
 
 
 @maybe
-@pytest.mark.parametrize("elsewhere", [lambda *a: contextvars.copy_context().run(*a), in_thread], ids=["context", "thread"])
+@pytest.mark.parametrize(
+    "elsewhere", [lambda *a: contextvars.copy_context().run(*a), in_thread], ids=["context", "thread"]
+)
 def test_started_elsewhere(decorate, elsewhere):
     with record() as recorded:
         with transaction("test", "outside") as outside:
@@ -125,6 +129,27 @@ def test_an_async_generator_advanced_by_several_tasks(decorate):
         lines = [line.strip() for line in expected(decorate)]
         lines = ["async_numbers" if line == "numbers" else line for line in lines]
         assert [line.strip() for line in outline(recorded)] == [*lines, "after"]
+
+
+def test_a_task_started_inside_keeps_its_parent_also_while_the_generator_waits():
+    async def later():
+        with span("step", "task"):
+            await asyncio.sleep(0)
+
+    async def numbers(tasks):
+        with span("step", "held"):
+            tasks.append(asyncio.create_task(later()))
+            yield 1
+
+    async def run():
+        async with transaction("test", "outside"):
+            tasks = []
+            async for _ in numbers(tasks):
+                await asyncio.gather(*tasks)
+
+    with record() as recorded:
+        asyncio.run(run())
+        assert outline(recorded) == ["held", "  task"]
 
 
 def test_a_task_started_inside_keeps_its_parent_also_when_that_has_ended():

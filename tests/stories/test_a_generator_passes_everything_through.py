@@ -1,4 +1,4 @@
-"""`send`, `throw`, `close`, the return value and `yield from` reach a decorated generator as if it were not decorated."""
+"""`send`, `throw`, `close`, the return value and `yield from` pass through a decorated generator."""
 
 import sys
 import traceback

@@ -1,5 +1,7 @@
 """A generator left by `break`, dropped, collected or shut down with its loop ends its spans, abandoned and silently."""
 
+# ruff: noqa: UP028
+
 import asyncio
 import gc
 import logging

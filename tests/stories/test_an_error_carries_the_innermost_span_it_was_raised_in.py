@@ -1,5 +1,7 @@
 """An exception captured anywhere up the stack carries the trace context of the innermost span it was raised in."""
 
+# ruff: noqa: SIM117  # A block inside another one is what is tested.
+
 import asyncio
 import builtins
 import concurrent.futures
@@ -144,6 +146,29 @@ def test_one_that_is_raised_again_elsewhere_carries_where_that_was():
                     capture_exception()
             places.append((f"span {number}", outside.trace_id))
         assert [place_of(recorded, number) for number in range(3)] == places
+
+
+def test_one_that_is_raised_again_is_captured_again_also_within_its_span():
+    shared = KeyError("shared")
+    with record() as recorded:
+        for number in range(2):
+            with isolated_scope(), transaction("test", "outside"), span("step", f"span {number}"):
+                try:
+                    raise shared
+                except KeyError:
+                    capture_exception()
+        assert [place_of(recorded, number)[0] for number in range(2)] == ["span 0", "span 1"]
+
+
+def test_a_copy_is_an_exception_of_its_own():
+    with record() as recorded:
+        error = ValueError("no")
+        with pytest.raises(ValueError), transaction("test", "outside"), span("step", "inner"):
+            raise error
+        twin = copy.copy(error)
+        capture_exception(error)
+        capture_exception(twin)
+        assert [place_of(recorded, number)[0] for number in range(2)] == ["inner", "None"]
 
 
 def test_the_one_that_is_chained_is_its_own():

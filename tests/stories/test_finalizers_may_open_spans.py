@@ -1,4 +1,4 @@
-"""A span opened in `__del__`, also while the cyclic collector runs, or in a weakref callback is recorded and harms nothing."""
+"""A span may be opened in `__del__`, also while the cyclic collector runs, and in a weakref callback."""
 
 import gc
 import os
@@ -12,7 +12,7 @@ from instrument import get_current_scope, get_current_span, span, start_transact
 from instrument.testing import record
 from tests.outline import outline
 
-PROGRAM = '''
+PROGRAM = """
 import contextlib, contextvars, gc, sys
 import instrument
 from instrument import get_current_span, get_current_scope, isolated_scope, span, suppress, traced, transaction
@@ -70,7 +70,7 @@ stats = instrument.stats()
 assert stats.balanced, stats
 assert (stats.spans.open, stats.transactions.open) == (0, 0), stats
 print(stats.transactions.delivered, stats.spans.delivered)
-'''
+"""
 
 
 def test_while_the_collector_runs_inside_a_context_variable():

@@ -1,12 +1,23 @@
 """What was delivered, and what belonged to it, is gone without the cycle collector: nothing of ours makes a cycle."""
 
+# ruff: noqa: SIM117  # A block inside another one is what is tested.
+
 import asyncio
 import gc
 import weakref
 
 import pytest
 
-from instrument import capture_exception, isolated_scope, set_context, set_user, span, start_transaction, traced, transaction
+from instrument import (
+    capture_exception,
+    isolated_scope,
+    set_context,
+    set_user,
+    span,
+    start_transaction,
+    traced,
+    transaction,
+)
 from instrument.testing import record
 
 

@@ -1,4 +1,4 @@
-"""Spans may finish in any thread while their transaction is handed over: each is delivered once, and the books balance."""
+"""Spans may finish in any thread while their transaction is handed over: each is delivered once."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""Generators advanced in turn, decorated or not, each holding blocks, have the right children and leave the rest alone."""
+"""Generators advanced in turn, decorated or not, each holding blocks, have the right children."""
 
 import pytest
 

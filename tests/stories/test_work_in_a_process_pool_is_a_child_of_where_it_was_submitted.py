@@ -44,10 +44,10 @@ def test_work_in_multiprocessings_pool_is_a_child_of_where_it_was_handed_in(meth
     with multiprocessing.get_context(method).Pool(1) as pool:
         with transaction("test", "first"):
             with span("stage", "stage"):
-                assert pool.apply(work, ("one",)) == "one"
+                assert pool.apply_async(work, ("one",)).get(LIMIT) == "one"
             with span("stage", "other stage"):
                 assert pool.map_async(work, ["other", "third"]).get(LIMIT) == ["other", "third"]
-        assert pool.apply(work, ("nobody's",)) == "nobody's"
+        assert pool.apply_async(work, ("nobody's",)).get(LIMIT) == "nobody's"
         pool.close()
         pool.join()
     assert told.parents == EXPECTED

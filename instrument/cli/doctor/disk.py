@@ -12,9 +12,10 @@ from typing import Final
 from urllib.parse import quote
 
 from ... import _clock
+from ...export import Heap, folder_name, survey
 from ...options import state_folder
 from ...store import Reader, StoreError
-from ..waiting import Heap, folder_name, left_by_the_dead, size, spool_folder, survey
+from ..waiting import Waiting, size, spool_folder
 from .case import Case
 from .finding import Finding, ok, problem, warning
 
@@ -44,8 +45,12 @@ def look_at_spool(case: Case) -> Iterator[Finding]:
         mine = [heap for heap in heaps if heap.destination == folder_name(way.key)]
         dead = [heap for heap in mine if heap.is_dead]
         if dead:
-            yield _waiting(left_by_the_dead(root, way.key).told(), dead, way.kind)
-        living = [heap for heap in mine if not heap.is_dead]
+            yield _waiting(Waiting(dead).told(), dead, way.kind)
+        for heap in mine:
+            if heap.trouble:
+                text = f"{heap.path} {heap.trouble}, so nothing in it is delivered"
+                yield warning("spool", text, f"Remove it, or do: chmod 700 {heap.path}")
+        living = [heap for heap in mine if not heap.is_dead and not heap.trouble]
         if living:
             yield ok("spool", f"{_processes(living)} at work for {way.kind}, with files of {_bytes(living)}")
         yield from _refused(root / folder_name(way.key) / "rejected")
@@ -57,7 +62,7 @@ def look_at_spool(case: Case) -> Iterator[Finding]:
             f"{_bytes(others)} that {_processes(others)} left wait for other destinations",
             "Programs with the same destination deliver them, or `instrument flush` with its DSN",
         )
-    if not any(heap.is_dead for heap in heaps):
+    if not any(heap.is_dead or heap.trouble for heap in heaps):
         yield ok("spool", "nothing that a process left behind waits")
 
 
@@ -107,9 +112,10 @@ def _room(path: Path) -> Finding:
 
 
 def _waiting(records: str, heaps: list[Heap], kind: str) -> Finding:
-    oldest = max(0.0, _clock.wall() / 1e9 - heaps[0].changed)
     text = f"{records} that {_processes(heaps)} left for {kind} wait, {_bytes(heaps)}"
-    text += f", the oldest for {_span(oldest)}"
+    now = _clock.wall() / 1e9
+    oldest = max([now - heap.oldest for heap in heaps if heap.oldest is not None], default=0.0)
+    text += f", the oldest for {_span(max(0.0, oldest))}"
     if oldest < QUIET_SECONDS:
         return ok("spool", text + "; the next program delivers them")
     return warning("spool", text, "The next program delivers them, or `instrument flush` does now")

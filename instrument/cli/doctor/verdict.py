@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import instrument
 
 from ... import _clock
+from ...export import survey
 from ...store import Reader, StoreError
 from ...transport import Answer
-from ..waiting import spool_folder, survey
+from ..waiting import spool_folder
 from ..witness import Way, said
 from .case import Case
 from .finding import Finding, ok, problem, warning

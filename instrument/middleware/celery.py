@@ -1,0 +1,149 @@
+"""For Celery: `trace(app)`, in the programs that send tasks as in the workers that run them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+from celery import Celery, signals
+
+from .. import _guard, api
+from ..recording import (
+    HUB,
+    NoopTransaction,
+    Scope,
+    ScopeBlock,
+    Transaction,
+    begin_transaction,
+    capture_error,
+    get_scope,
+    here,
+    is_suppressed,
+    span,
+)
+
+__all__ = ["trace"]
+
+ORIGIN = "auto.queue.celery"
+_RUN = "_instrument_run"
+_HEADERS = ("sentry-trace", "baggage", "traceparent", "tracestate")
+_STATUS = {"SUCCESS": "ok", "FAILURE": "internal_error", "RETRY": "aborted", "REJECTED": "aborted", "IGNORED": "ok"}
+_traced: WeakSet[Any] = WeakSet()
+
+
+def trace(app: Celery) -> Celery:
+    """Record every task that `app` runs, and every sending of a task.
+
+        app = trace(Celery("shop", broker=...))
+
+    A task is a transaction in a scope of its own, which continues the trace of whoever sent it. An attempt that asks
+    for a retry ends "aborted", and the next one goes on in the same trace. An exception that makes a task fail is
+    captured, unless the task says that it `throws` it. Sending is a span `queue.publish`. Returns the app.
+    """
+    if app in _traced:
+        return app
+    _traced.add(app)
+    vars(app)["send_task"] = _publishing(app, app.send_task)
+    for signal, receiver in (
+        (signals.task_prerun, _before),
+        (signals.task_failure, _failed),
+        (signals.task_postrun, _after),
+    ):
+        signal.connect(receiver, weak=False, dispatch_uid=f"instrument.{receiver.__name__}")
+    return app
+
+
+def _publishing(app: Celery, send_task: Callable[..., Any]) -> Callable[..., Any]:
+    """`send_task` as a span whose trace the message takes along."""
+
+    def send(name: Any, *args: Any, **options: Any) -> Any:
+        if not HUB.is_recording or is_suppressed():
+            return send_task(name, *args, **options)
+        with span("queue.publish", str(name)) as current:
+            current.update_data({"sentry.origin": ORIGIN, "messaging.system": _system(app, "broker_write_url")})
+            ours = _outgoing()
+            if ours:
+                options["headers"] = {**(options.get("headers") or {}), **ours}
+            result = send_task(name, *args, **options)
+            current.set_data("messaging.message.id", str(getattr(result, "id", "")))
+            return result
+
+    return send
+
+
+def _outgoing() -> dict[str, str]:
+    """The headers for a message. Outside of any unit of work each task begins a trace of its own."""
+    if here() is None and get_scope() is None and HUB.scope.trace.incoming is None:
+        return {}
+    return api.trace_headers()
+
+
+class _Run:
+    """One attempt at a task."""
+
+    def __init__(self, task: Any, task_id: str, args: Any, kwargs: Any) -> None:
+        request = task.request
+        eager = bool(getattr(request, "is_eager", False))
+        job = {"task": task.name, "args": args, "kwargs": kwargs}
+        headers = _outgoing() if eager else _incoming(request)
+        self.transaction: Transaction = begin_transaction(
+            "queue.process", task.name, source="task", headers=headers, sampling_context={"celery_job": job}
+        )
+        if not isinstance(self.transaction, NoopTransaction):
+            delivery = getattr(request, "delivery_info", None) or {}
+            self.transaction.data = {
+                "sentry.origin": ORIGIN,
+                "messaging.system": "eager" if eager else _system(task.app, "broker_read_url"),
+                "messaging.destination.name": str(delivery.get("routing_key") or ""),
+                "messaging.message.id": str(task_id),
+                "messaging.message.retry.count": int(getattr(request, "retries", 0) or 0),
+            }
+        self._block = ScopeBlock(Scope(HUB, self.transaction.trace), isolated=True)
+        self._block.__enter__()
+        self.transaction.__enter__()
+
+    def end(self, state: str | None) -> None:
+        """The attempt is over; without a state, because an exception is on its way to the caller."""
+        error = sys.exc_info()[1] if state is None else None
+        if error is not None:
+            capture_error(error, mechanism="celery", handled=False)
+            state = "FAILURE"
+        self.transaction.set_status(_STATUS.get(state or "", "unknown_error"))
+        self.transaction.__exit__(None, None, None)
+        self._block.__exit__(None, None, None)
+
+
+def _before(sender: Any = None, task_id: str = "", args: Any = (), kwargs: Any = None, **_: Any) -> None:
+    if sender is not None and sender.app in _traced and HUB.is_recording and not is_suppressed():
+        run = _guard.guarded("task", None, _Run, sender, task_id, args, kwargs)
+        setattr(sender.request, _RUN, run)
+
+
+def _failed(sender: Any = None, exception: BaseException | None = None, **_: Any) -> None:
+    if sender is None or sender.app not in _traced or exception is None:
+        return
+    if not isinstance(exception, tuple(getattr(sender, "throws", ()) or ())):
+        capture_error(exception, mechanism="celery", handled=False)
+
+
+def _after(sender: Any = None, state: str | None = None, **_: Any) -> None:
+    run = getattr(sender.request, _RUN, None) if sender is not None else None
+    if run is not None:
+        setattr(sender.request, _RUN, None)
+        _guard.guarded("task", None, run.end, state)
+
+
+def _incoming(request: Any) -> Mapping[str, Any]:
+    """The headers of the message a task came with."""
+    given = vars(request)
+    nested = given.get("headers") or {}
+    return {name: given.get(name) or nested.get(name) or "" for name in _HEADERS}
+
+
+def _system(app: Celery, url: str) -> str:
+    """What carries the messages: "redis", "amqp"."""
+    address = getattr(app.conf, url, None) or app.conf.broker_url or "amqp"
+    return urlsplit(str(address[0] if isinstance(address, (list, tuple)) else address)).scheme or str(address)

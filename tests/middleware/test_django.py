@@ -1,0 +1,202 @@
+"""Django on its own server and on uvicorn."""
+
+import logging
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from tests.middleware import pages_django  # configures Django before anything of it is imported
+
+from django.core.handlers.asgi import ASGIHandler  # isort: skip
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.http import FileResponse, HttpResponse
+from django.test import Client
+from django.test.utils import override_settings
+
+from instrument.middleware import wsgi
+from instrument.middleware.django import Tracing
+from instrument.testing import record
+from tests.contracts.http_server import ServerContract
+from tests.middleware.test_asgi import AsgiContract, uvicorn_server
+
+logging.getLogger("django").setLevel(logging.CRITICAL)
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+class Server(ThreadedWSGIServer):
+    def handle_error(self, request, client_address):
+        pass
+
+
+@contextmanager
+def django_server(app):
+    server = Server(("127.0.0.1", 0), Quiet)
+    server.set_app(app)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Pages:
+    origin = "auto.http.django"
+    route = "/users/<int:number>"
+
+    def test_a_form_is_told(self):
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        item = self.one(self.ask("/users/7", "POST", body=b"name=lamp&name=desk", headers=form))
+        assert item["request"]["data"] == {"name": ["lamp", "desk"]}
+
+
+class TestDjango(Pages, ServerContract):
+    @classmethod
+    def serve(cls, ear):
+        return django_server(WSGIHandler())
+
+
+# Django forgets to close the file with the request's body when a client goes away.
+@pytest.mark.filterwarnings("ignore:.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning")
+class TestDjangoAsync(Pages, AsgiContract):
+    @classmethod
+    @contextmanager
+    def serve(cls, ear):
+        with (
+            override_settings(ROOT_URLCONF=pages_django.ForAsync),
+            uvicorn_server(ASGIHandler(), lifespan="off") as port,
+        ):
+            yield port
+
+
+def tree(*paths, **settings):
+    with override_settings(**settings), record() as recorded:
+        for path in paths:
+            Client(raise_request_exception=False).get(path)
+    return recorded.tree()
+
+
+def test_middlewares_and_the_view_are_spans():
+    assert tree("/users/7") == (
+        "http.server GET /users/<int:number>\n"
+        "  middleware.django CommonMiddleware\n"
+        "    view.render tests.middleware.pages_django.user\n"
+        "      db load user\n"
+    )
+
+
+def test_a_view_class_and_a_template_have_their_names():
+    said = tree("/page", "/shelf")
+    assert "template.render page.html" in said
+    assert "view.render tests.middleware.pages_django.Shelf" in said
+
+
+def test_a_regular_expression_is_the_name_of_its_route():
+    with record() as recorded:
+        Client().get("/api/items/3")
+    (item,) = recorded.transactions
+    assert (item.name, item.source) == ("GET /api/items/(?P<item>[0-9]+)", "route")
+
+
+def test_a_template_hands_the_trace_to_the_browser():
+    with record() as recorded:
+        text = Client().get("/page").content.decode()
+    assert f'<meta name="sentry-trace" content="{recorded.transactions[0].trace_id}-' in text
+
+
+def test_what_django_answers_itself_is_no_error():
+    with record() as recorded:
+        assert Client().get("/denied").status_code == 403
+    assert recorded.errors == []
+    assert recorded.transactions[0].status == "permission_denied"
+
+
+def test_a_middleware_around_the_whole_is_the_only_one_and_gets_the_names():
+    with record() as recorded:
+        client = Client()
+        client.handler._middleware_chain = None
+        app = wsgi.Tracing(WSGIHandler())
+        from werkzeug.test import Client as Caller
+
+        Caller(app).get("/users/7").close()
+    assert [item.name for item in recorded.transactions] == ["GET /users/<int:number>"]
+
+
+class Limited(Tracing):
+    routes = ("/users",)
+
+
+def test_routes_limits_the_transactions():
+    assert tree("/users/7", "/note", MIDDLEWARE=[f"{__name__}.Limited"]).splitlines()[0] == (
+        "http.server GET /users/<int:number>"
+    )
+    assert tree("/note", MIDDLEWARE=[f"{__name__}.Limited"]) == "\n"
+
+
+def broken_middleware(get_response):
+    def respond(request):
+        raise RuntimeError("middleware")
+
+    return respond
+
+
+def test_an_error_in_a_middleware_is_captured():
+    with (
+        override_settings(MIDDLEWARE=["instrument.middleware.django.Tracing", f"{__name__}.broken_middleware"]),
+        record() as recorded,
+    ):
+        assert Client(raise_request_exception=False).get("/note").status_code == 500
+    assert recorded.errors[0].exceptions[-1]["value"] == "middleware"
+    assert recorded.errors[0].span_id == recorded.transactions[0].span_id
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_file_is_left_to_the_server_and_ends_the_request_when_it_is_closed(tmp_path, read):
+    (tmp_path / "file").write_bytes(b"content")
+    with record() as recorded:
+        made = []
+
+        def respond(request):
+            made.append(FileResponse((tmp_path / "file").open("rb")))
+            return made[0]
+
+        from django.test import RequestFactory
+
+        response = Tracing(respond)(RequestFactory().get("/file"))
+        assert response is made[0]
+        assert response.file_to_stream is not None
+        assert recorded.transactions == []
+        if read:
+            b"".join(response)
+        response.close()
+    assert recorded.transactions[0].status == "ok"
+
+
+def test_an_error_passes_unchanged_when_nobody_answers_it():
+    error = ValueError("x")
+
+    def respond(request):
+        raise error
+
+    from django.test import RequestFactory
+
+    with record() as recorded, pytest.raises(ValueError) as raised:
+        Tracing(respond)(RequestFactory().get("/"))
+    assert raised.value is error
+    assert len(recorded.errors) == 1
+
+
+def test_a_handler_without_client_costs_nothing_and_works():
+    assert Tracing(lambda request: HttpResponse("ok"))(pages_django_request()).content == b"ok"
+
+
+def pages_django_request():
+    from django.test import RequestFactory
+
+    return RequestFactory().get("/")
