@@ -67,7 +67,7 @@ def test_the_guide_runs(tmp_path):
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_command_that_is_named_exists(name):
-    named = set(re.findall(r"(?:^ {4}|`)instrument ([a-z]+)", DOCUMENTS[name], re.M))
+    named = set(re.findall(r"(?:^ {4}|`)instrument ([a-z-]+)", DOCUMENTS[name], re.M))
     assert named <= set(COMMANDS)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import builtins
 import io
+import linecache
 import os
 import pkgutil
 import runpy
@@ -18,23 +19,24 @@ import sys
 from collections.abc import Callable
 from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 from types import CodeType, ModuleType, TracebackType
-from typing import Any
+from typing import Any, Final
 
 from .begin import begin
 
 __all__ = ["run_program"]
 
-WRONG = 2
+WRONG: Final = 2
+USAGE: Final = "instrument run [-m module | -c text | program] [argument ...]"
 
 
 def run_program(words: list[str]) -> int:
     """Run what `words` say. Its exit, and an exception that ends it, go on from here to the interpreter."""
     if words[:1] in (["-h"], ["--help"]):
-        print(__doc__.strip())
+        print(f"usage: {USAGE}\n\n{(__doc__ or '').strip()}")
         return 0
     how, words = _understood(words)
     if not words:
-        print("instrument: run what? `instrument run --help` tells", file=sys.stderr)
+        print(f"instrument: run what? {USAGE}", file=sys.stderr)
         return WRONG
     begin()
     try:
@@ -69,6 +71,8 @@ def _run_text(words: list[str]) -> None:
     sys.argv[:] = ["-c", *words[1:]]
     _first_on_path("")
     main = _main()
+    if sys.version_info >= (3, 13):
+        linecache.cache["<string>"] = len(words[0]), None, words[0].splitlines(True), "<string>"
     exec(compile(words[0], "<string>", "exec", dont_inherit=True), vars(main))
 
 
@@ -81,8 +85,8 @@ def _run_file(words: list[str]) -> None:
         exec(code, vars(_main()))
         return
     full = os.path.abspath(path)
-    if pkgutil.get_importer(path) is not None:
-        _first_on_path(path, always=True)
+    if pkgutil.get_importer(full) is not None:
+        _first_on_path(full, always=True)
         _main()
         _as_main("__main__", False)
         return

@@ -18,14 +18,17 @@ NAME: Final = "zz_instrument_startup.pth"
 """Last in the alphabet: other files may add the folders in which packages are."""
 
 # A package that is gone is silent, and whatever else is wrong is one line: this runs in the start of every program.
+# In a virtual environment `site` reads each file twice.
 STATEMENTS: Final = """\
-try:
-    from instrument.cli.begin import begin
-    begin()
-except Exception as error:
-    if getattr(error, "name", "") != "instrument":
-        import sys
-        print(f"instrument: not started: {type(error).__name__}: {error}", file=sys.stderr)
+import sys
+if not hasattr(sys, "_instrument_started"):
+    sys._instrument_started = True
+    try:
+        from instrument.cli.begin import begin
+        begin()
+    except Exception as error:
+        if getattr(error, "name", "") != "instrument":
+            print(f"instrument: not started: {type(error).__name__}: {error}", file=sys.stderr)
 """
 LINE: Final = f'import os; os.environ.get("{AUTO}") == "1" and exec({STATEMENTS!r}, {{}})\n'
 

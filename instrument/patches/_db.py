@@ -1,7 +1,7 @@
 """The shape that all databases share: a statement is executed, succeeds or fails, and its rows are read.
 
-An adapter says how to read a statement and a count; everything else is decided here. The text is recorded as the program
-wrote it, parameters never; literals in it become `?` when the transaction is handed over, as for any span of op "db".
+An adapter says how to read a statement and a count; everything else is decided here. Parameters are never recorded. The
+text is, as the program wrote it: literals become `?` when the transaction is handed over, as for any span of op "db".
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _PACKAGE: Final = __name__.partition(".")[0]
 class Query:
     """A statement from the moment it is given to the database until that has executed it or refused to."""
 
-    __slots__ = ("_crumb", "_is_done", "span")
+    __slots__ = ("_description", "_is_done", "span")
 
     span: Span | None
     """`None` in a transaction that is not sampled, where a statement leaves a breadcrumb alone."""
-    _crumb: dict[str, Any]
+    _description: str
     _is_done: bool
 
     @classmethod
@@ -47,7 +47,7 @@ class Query:
         description = text(statement) if isinstance(statement, str) and statement else UNKNOWN
         query = cls()
         query._is_done = False
-        query._crumb = {"message": description}
+        query._description = description
         query.span = None
         if not isinstance(current, (NoopTransaction, NoopSpan)):
             span = query.span = start_span(Span, current, "db", description)
@@ -88,8 +88,13 @@ class Query:
             span.data["code.function"] = code.co_name
 
     def _leave_crumb(self, level: str) -> None:
-        crumb = self._crumb
-        crumb.update(timestamp=_clock.wall() / 1e9, type="query", category="query", level=level)
+        crumb = {
+            "timestamp": _clock.wall() / 1e9,
+            "type": "query",
+            "category": "query",
+            "level": level,
+            "message": self._description,
+        }
         if HUB.options.before_breadcrumb is None:
             HUB.scope.breadcrumbs.append(crumb)  # it is plain data already
         else:
@@ -101,7 +106,7 @@ class Query:
 
 
 class Claim:
-    """What a library sets on the connections of a driver whose statements it records itself, so that none is recorded twice.
+    """What a library sets on a driver's connections whose statements it records itself, so that none is told twice.
 
     It holds as long as that library's patch is on. `whole`: the driver's commits and rollbacks are not recorded either.
     """

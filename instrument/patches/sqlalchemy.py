@@ -5,7 +5,7 @@ The connections of a driver that has a patch of its own are claimed, so that a s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from .. import _guard
@@ -113,7 +113,7 @@ class SqlAlchemy(LibraryPatch):
         for holder in (context.execution_context, context.connection):
             query = _taken(holder)
             if query is not None:
-                query.failed(context.original_exception)
+                query.failed(context.sqlalchemy_exception or context.original_exception)
 
     def _connected(self, connection: Any, record: Any) -> None:
         inner = getattr(connection, "driver_connection", None)

@@ -1,6 +1,6 @@
 """sqlite3: one span for each statement, commit and rollback.
 
-Its types are C types that cannot be changed, so `connect` makes connections of a subclass, and these make cursors of one.
+Its types are C types that cannot be changed, so `connect` makes connections of a subclass, which make cursors of one.
 A connection factory of the program's is left alone: it makes what it makes, and that is not recorded.
 """
 
@@ -10,10 +10,11 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from .. import _guard
 from .._clock import ticks
-from ..recording import HUB, here
+from ..recording import here
 from ._db import AFFECTED, RETURNED, Query, batch_size, count, is_claimed
 from .patch import LibraryPatch, Rewrite
 
@@ -35,13 +36,20 @@ class Sqlite3(LibraryPatch):
 
     def __init__(self) -> None:
         super().__init__()
+        self.is_on = False
+        self.usual_cursor: type | None = None
         self._connection: Any = None
-        self._cursors: dict[type, type] = {}
+        self._cursors: WeakKeyDictionary[type, type] = WeakKeyDictionary()
 
-    @property
-    def is_on(self) -> bool:
-        """Whether statements are recorded; connections that were made before it was taken off ask."""
-        return bool(self._seats)
+    def install(self) -> None:
+        """Wrap both names of `connect`."""
+        super().install()
+        self.is_on = True
+
+    def uninstall(self) -> None:
+        """Put the originals back; connections that were made meanwhile record nothing any more."""
+        self.is_on = False
+        super().uninstall()
 
     def hooks(self) -> Iterable[Rewrite]:
         """Both names of the way to a connection."""
@@ -49,19 +57,18 @@ class Sqlite3(LibraryPatch):
 
         if self._connection is None:
             self._connection = _connection_kind(sqlite3.Connection, self)
+            self.usual_cursor = _cursor_kind(sqlite3.Cursor, self)
         return (Rewrite("connect", self._with_factory), Rewrite("dbapi2.connect", self._with_factory))
 
-    def cursor_kind(self, kind: Any = None) -> Any:
-        """The class that makes recorded cursors of a kind; a factory that is no plain class of cursors stays as it is."""
+    def cursor_kind(self, given: Any) -> type | None:
+        """The class that makes recorded cursors in place of `given`; `None` where that is no plain class of cursors."""
         import sqlite3
 
-        kind = sqlite3.Cursor if kind is None else kind
-        made = self._cursors.get(kind) if isinstance(kind, type) else None
-        if made is not None:
-            return made
-        if not (type(kind) is type and issubclass(kind, sqlite3.Cursor)) or _hears_of_subclasses(kind):
-            return kind
-        made = self._cursors[kind] = _cursor_kind(kind, self)
+        if type(given) is not type or not issubclass(given, sqlite3.Cursor):
+            return None
+        made = self._cursors.get(given)
+        if made is None and not _hears_of_subclasses(given):
+            made = self._cursors[given] = _cursor_kind(given, self)
         return made
 
     def _with_factory(
@@ -76,21 +83,22 @@ class Sqlite3(LibraryPatch):
             return (*args[:_PLACE], self._connection, *args[_PLACE + 1 :]), kwargs
         return args, {**kwargs, "factory": self._connection}
 
-    def recorded(self, make: _Method, cursor: Any, finish: _Method, call: _Method, args: Any, kwargs: Any) -> Any:
-        """Call `call` as the query that `make(cursor, args, kwargs)` begins, and then `finish(cursor, query)`."""
+    def recorded(self, make: _Method, owner: Any, finish: _Method, call: _Method, args: Any, kwargs: Any) -> Any:
+        """Call `call` as the query that `make(owner, args)` begins, and then `finish(owner, query)`."""
         self.calls += 1
-        query: Query | None = self._guarded(make, cursor, args, kwargs)
+        query: Query | None = self.guarded(make, owner, args)
         if query is None:
-            return call(*args, **kwargs)
+            return call(owner, *args, **kwargs)
         try:
-            result = call(*args, **kwargs)
+            result = call(owner, *args, **kwargs)
         except BaseException as error:
-            self._guarded(query.failed, error)
+            self.guarded(query.failed, error)
             raise
-        self._guarded(finish, cursor, query)
+        self.guarded(finish, owner, query)
         return result
 
-    def _guarded(self, function: _Method, *args: Any) -> Any:
+    def guarded(self, function: _Method, *args: Any) -> Any:
+        """Call a function of ours; `None` when it fails, which is counted."""
         result = _guard.guarded(self.name, _FAULT, function, *args)
         if result is _FAULT:
             self._count_fault()
@@ -118,40 +126,9 @@ def _cursor_kind(base: Any, patch: Sqlite3) -> type:
             self._instrument_facts = None
             if here() is None or not patch.is_on:
                 return plain(self, *args, **kwargs)
-            return patch.recorded(make, self, _executed, plain.__get__(self), args, kwargs)
+            return patch.recorded(make, self, _executed, plain, args, kwargs)
 
         return _named(execute, plain)
-
-    def one(name: str) -> _Method:
-        plain = getattr(base, name)
-
-        def read(self: Any) -> Any:
-            row = plain(self)
-            facts = self._instrument_facts
-            if facts is not None and row is not None:
-                facts[RETURNED] += 1
-            return row
-
-        return _named(read, plain)
-
-    def many(name: str) -> _Method:
-        plain = getattr(base, name)
-
-        def read(self: Any, *args: Any, **kwargs: Any) -> Any:
-            facts = self._instrument_facts
-            if facts is None:
-                return plain(self, *args, **kwargs)
-            # Where a fetch goes on to read row by row by our own methods, only this one counts.
-            self._instrument_facts = None
-            begun = ticks()
-            try:
-                rows = plain(self, *args, **kwargs)
-            finally:
-                self._instrument_facts = facts
-            patch._guarded(_fetched, facts, rows, begun)
-            return rows
-
-        return _named(read, plain)
 
     return type(
         base.__name__,
@@ -165,30 +142,59 @@ def _cursor_kind(base: Any, patch: Sqlite3) -> type:
             "execute": statement("execute", _begin_one),
             "executemany": statement("executemany", _begin_many),
             "executescript": statement("executescript", _begin_one),
-            "__next__": one("__next__"),
-            "fetchone": one("fetchone"),
-            "fetchmany": many("fetchmany"),
-            "fetchall": many("fetchall"),
+            "__next__": _counting_one(base.__next__),
+            "fetchone": _counting_one(base.fetchone),
+            "fetchmany": _counting_many(base.fetchmany, patch),
+            "fetchall": _counting_many(base.fetchall, patch),
         },
     )
+
+
+def _counting_one(plain: _Method) -> _Method:
+    def read(self: Any) -> Any:
+        row = plain(self)
+        facts = self._instrument_facts
+        if facts is not None and row is not None:
+            facts[RETURNED] += 1
+        return row
+
+    return _named(read, plain)
+
+
+def _counting_many(plain: _Method, patch: Sqlite3) -> _Method:
+    def read(self: Any, *args: Any, **kwargs: Any) -> Any:
+        facts = self._instrument_facts
+        if facts is None:
+            return plain(self, *args, **kwargs)
+        # A fetch of the program's own may read row by row with our methods: then only this one counts.
+        self._instrument_facts = None
+        begun = ticks()
+        try:
+            rows = plain(self, *args, **kwargs)
+        finally:
+            self._instrument_facts = facts
+        patch.guarded(_fetched, facts, rows, begun)
+        return rows
+
+    return _named(read, plain)
 
 
 def _connection_kind(base: Any, patch: Sqlite3) -> type:
     """A subclass of `base` that makes recorded cursors, and whose commits and rollbacks are recorded."""
 
     def start(self: Any, *args: Any, **kwargs: Any) -> None:
-        self._instrument_claim = None
-        self._instrument_name = patch._guarded(_name_of, *(args or (kwargs.get("database", ""),))[:1]) or ""
+        # In this order: a second call of it empties the slots.
         base.__init__(self, *args, **kwargs)
+        self._instrument_name = patch.guarded(_name_of, args[0] if args else kwargs.get("database")) or ""
 
     def cursor(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not patch.is_on or is_claimed(self):
+            return base.cursor(self, *args, **kwargs)
+        if not args and not kwargs:
+            return base.cursor(self, patch.usual_cursor)
         given = args[0] if args else kwargs.get("factory")
-        if len(args) + len(kwargs) > 1 or (given is None and (args or kwargs)) or is_claimed(self) or not patch.is_on:
-            return base.cursor(self, *args, **kwargs)
-        kind = patch._guarded(patch.cursor_kind, given)
-        if kind is None or kind is given:
-            return base.cursor(self, *args, **kwargs)
-        return base.cursor(self, kind)
+        kind = patch.guarded(patch.cursor_kind, given) if len(args) + len(kwargs) == 1 else None
+        return base.cursor(self, *args, **kwargs) if kind is None else base.cursor(self, kind)
 
     def statement(name: str) -> _Method:
         plain = getattr(base, name)
@@ -207,7 +213,7 @@ def _connection_kind(base: Any, patch: Sqlite3) -> type:
             if here() is None or not patch.is_on or is_claimed(self, whole=True):
                 return plain(self, *args)
             word = "ROLLBACK" if name == "rollback" or (args and args[0] is not None) else "COMMIT"
-            return patch.recorded(_Ending(word), self, _ended, plain.__get__(self), args, {})
+            return patch.recorded(_Ending(word), self, _ended, plain, args, {})
 
         return _named(end, plain)
 
@@ -235,11 +241,11 @@ def _facts(connection: Any) -> dict[str, Any]:
     return facts
 
 
-def _begin_one(cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Query | None:
+def _begin_one(cursor: Any, args: tuple[Any, ...]) -> Query | None:
     return Query.begin(_facts(cursor.connection), args[0] if args else None)
 
 
-def _begin_many(cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Query | None:
+def _begin_many(cursor: Any, args: tuple[Any, ...]) -> Query | None:
     facts = _facts(cursor.connection)
     facts["db.executemany"] = True
     size = batch_size(args[1]) if len(args) > 1 else None
@@ -268,7 +274,7 @@ class _Ending:
     def __init__(self, word: str) -> None:
         self._word = word
 
-    def __call__(self, connection: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Query | None:
+    def __call__(self, connection: Any, args: tuple[Any, ...]) -> Query | None:
         try:
             if not connection.in_transaction:
                 return None

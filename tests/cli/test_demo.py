@@ -83,7 +83,8 @@ def test_the_trace_it_shows_spans_both_processes_and_the_threads(trace):
         ("service", "http.server"): ("indexer", "http.client"),
         ("service", "parse"): ("service", "http.server"),
         ("service", "lock"): ("service", "http.server"),
-        ("service", "db"): ("service", "http.server"),
+        ("service", "store"): ("service", "http.server"),
+        ("service", "db"): ("service", "store"),
     }
     assert {transaction.process for transaction in trace.transactions} == {"indexer", "service"}
     assert len({transaction.pid for transaction in trace.transactions}) == 2

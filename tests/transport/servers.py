@@ -121,7 +121,8 @@ class Server:
         headers: dict[str, str] = {}
         while text := stream.readline().decode("latin-1").strip():  # type: ignore[attr-defined]
             name, _, value = text.partition(":")
-            headers[name.lower()] = value.strip()
+            name, value = name.lower(), value.strip()
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
         if self.before_body is not None:
             self.before_body(connection)
         length = int(headers.get("content-length", "0"))

@@ -10,7 +10,11 @@ import threading
 
 import pytest
 
+from instrument._clock import seconds
 from instrument.transport import HttpTransport
+from instrument.transport.deadline import response_class
+from instrument.transport.exchange import Exchange
+from instrument.transport.kept import KeptConnection
 from tests.transport.servers import CERTIFICATE, OK, Server, never, reset, status, trickle, until
 
 KEY = "0123456789abcdef"
@@ -196,20 +200,43 @@ def test_more_than_the_first_answer_is_no_answer_to_the_second_request(server, m
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_words_between_two_requests_are_no_answer(server, make, count):
-    used = []
+    is_idle = threading.Event()
 
     def answer(_, connection):
-        used.append(connection)
-        return OK
+        if len(server.received) != count:
+            return OK
+        connection.sendall(OK)
+        is_idle.wait(LIMIT)
+        return status(413)
 
     server.answer = answer
     transport = make()
     for _ in range(1, count):
         transport.send(b"x")
-    used[0].sendall(status(413))
+    is_idle.set()
     assert_something_has_come(transport)
     assert transport.send(b"last").outcome == "accepted"
     assert len(set(ports(server))) == 2
+
+
+def test_an_answer_is_read_also_when_the_request_could_not_be_sent():
+    ours, theirs = socket.socketpair()
+    theirs.sendall(status(413))
+    theirs.close()
+    exchange = Exchange(ends=seconds() + LIMIT)
+    connection = KeptConnection(ours, exchange, response_class(exchange), b"POST / HTTP/1.1\r\n")
+    assert connection.post(b"x", is_packed=False).status == 413
+    assert not exchange.is_clean
+    connection.close()
+
+
+def test_a_compressed_first_request_does_not_make_the_next_one_compressed():
+    with Server() as server:
+        transport = HttpTransport(server.url, HEADERS)
+        assert [transport.send(b"x" * size).outcome for size in (5000, 5)] == ["accepted"] * 2
+        transport.close()
+    assert [request.headers.get("content-encoding") for request in server.received] == ["gzip", None]
+    assert [len(request.body) for request in server.received] == [5000, 5]
 
 
 def test_a_request_that_is_refused_before_it_was_read_is_refused(server, make):
@@ -222,6 +249,7 @@ def test_a_request_that_is_refused_before_it_was_read_is_refused(server, make):
     server.before_body = refuse
     assert transport.send(b"second").outcome == "refused"
     server.before_body = None
+    assert_something_has_come(transport)
     assert transport.send(b"third").outcome == "accepted"
 
 

@@ -48,7 +48,7 @@ class Index:
         with span("lock", "wait for the writer"):
             self._writing.acquire()
         try:
-            with span("db", "INSERT INTO words", data={"rows": len(rows)}), self._database:
+            with span("store", data={"rows": len(rows)}), self._database:
                 self._database.execute("DELETE FROM words WHERE file = ?", (file,))
                 self._database.executemany("INSERT INTO words VALUES (?, ?, ?)", rows)
         finally:
