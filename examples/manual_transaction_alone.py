@@ -1,8 +1,8 @@
 """A transaction that is started by hand and put nowhere.
 
 What arrives: one transaction, op `test`, name `first transaction`, without children: nobody told the HTTP request that
-it is part of it. And one error event, which is not part of its trace either: it carries the ids of the scope's own trace,
-and so do the headers that the called service was sent. Compare `manual_transaction_on_scope.py`.
+it is part of it. And one error event, which is not part of its trace either: it carries the ids of the scope's own
+trace, and so do the headers that the called service was sent. Compare `manual_transaction_on_scope.py`.
 """
 
 from urllib.request import urlopen

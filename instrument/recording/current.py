@@ -32,6 +32,7 @@ get_span: Callable[[], Any] = _span.get
 
 set_span: Callable[[Any], Any] = _span.set
 
+
 def is_set_here(token: Any) -> bool:
     """Whether the `set_span` that returned `token` was called in this very context. Nothing is changed by asking."""
     span = _span.get()

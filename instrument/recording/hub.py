@@ -21,6 +21,7 @@ from .segment import Segment, seal
 from .span import Span, Transaction, get_span
 from .stacktrace import FrameRules
 from .storms import Storms
+from .values import text
 
 __all__ = ["HUB", "NOOP_SINK", "Hub", "NoopSink", "Sink"]
 
@@ -208,34 +209,39 @@ class Hub:
         return self.books
 
     def _hand_over(self, transaction: Transaction, segment: Segment) -> bool:
-        spans, unfinished = segment.close()
+        spans = segment.close()
         self.books.count("spans", "started", len(spans) + 1)
-        trace = transaction.trace
-        end = max(transaction.end_ticks or 0, transaction.start_ticks)
-        event = TransactionEvent(
-            event_id=_ids.event_id(),
-            trace_id=trace.id,
-            span_id=transaction.span_id,
-            parent_span_id=trace.parent_span_id,
-            time=segment.epoch + transaction.start_ticks,
-            end=segment.epoch + end,
-            epoch=segment.epoch,
-            name=transaction.name,
-            source=transaction.source,
-            op=transaction.op,
-            description=transaction.description,
-            status=transaction.status,
-            tags=dict(transaction.tags or {}),
-            data=dict(transaction.data or {}),
-            measurements=dict(transaction.measurements or {}),
-            contexts=dict(transaction.contexts or {}),
-            spans=spans,
-            dynamic_sampling_context=trace.sampling_context(transaction.name, transaction.source) or None,
-        )
+        event = self._item(transaction, segment, spans, transaction.name, transaction.source)
+        event.contexts = dict(transaction.contexts or {})
         self.client.capture(event, {"scope": self.scope})
         if self.storms.is_due():
             self._tell_storms()
         return True
+
+    def _item(
+        self, root: Span, segment: Segment, spans: list[Span], name: str, source: str | None = None
+    ) -> TransactionEvent:
+        """A finished span with the finished ones below it, as data. A part of a trace has no `source` for its name."""
+        trace, epoch = segment.trace, segment.epoch
+        return TransactionEvent(
+            event_id=_ids.event_id(),
+            trace_id=trace.id,
+            span_id=root.span_id,
+            parent_span_id=root.parent_span_id,
+            time=epoch + root.start_ticks,
+            end=epoch + max(root.end_ticks or 0, root.start_ticks),
+            epoch=epoch,
+            name=name,
+            source=source or "custom",
+            op=root.op,
+            description=root.description,
+            status=root.status,
+            tags=dict(root.tags or {}),
+            data=dict(root.data or {}),
+            measurements=dict(root.measurements or {}),
+            spans=spans,
+            dynamic_sampling_context=trace.sampling_context(name if source else None, source) or None,
+        )
 
     def deliver_late(self, span: Span, segment: Segment) -> None:
         """A span finished after its transaction was handed over: it leaves as a later part of the trace."""
@@ -251,26 +257,8 @@ class Hub:
 
     def _deliver_part(self, span: Span, below: list[Span], segment: Segment) -> None:
         self.books.count("transactions", "started")
-        trace = segment.trace
-        event = TransactionEvent(
-            event_id=_ids.event_id(),
-            trace_id=trace.id,
-            span_id=span.span_id,
-            parent_span_id=span.parent_span_id,
-            time=segment.epoch + span.start_ticks,
-            end=segment.epoch + max(span.end_ticks or 0, span.start_ticks),
-            epoch=segment.epoch,
-            name=span.description or span.op or "<unlabeled span>",
-            op=span.op,
-            description=span.description,
-            status=span.status,
-            tags=dict(span.tags or {}),
-            data=dict(span.data or {}),
-            measurements=dict(span.measurements or {}),
-            spans=below,
-            dynamic_sampling_context=trace.sampling_context(None, None) or None,
-        )
-        self.client.capture(event, {"scope": self.scope})
+        name = text(span.description or span.op or "<unlabeled span>")
+        self.client.capture(self._item(span, segment, below, name), {"scope": self.scope})
 
     def stats(self) -> Stats:
         """The books as they stand, with the spans of running transactions among the open ones."""

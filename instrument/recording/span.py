@@ -31,6 +31,7 @@ def here() -> Span | None:
     """The span that is current for the caller, suspended generators considered."""
     return current_span(sys._getframe(1)) if unusual else get_span()
 
+
 HTTP_CODES = frozenset(range(100, 600))
 """Codes that need no look at what they are."""
 

@@ -12,8 +12,8 @@ import pytest
 
 import instrument
 from instrument.exporters import Memory
-from instrument.store import Writer
 from tests.contracts.database import DatabaseContract
+from tests.store.payloads import filled, simple
 
 ROOT = Path(__file__).parents[2]
 
@@ -249,14 +249,11 @@ def test_parameters_of_an_address_are_no_part_of_the_databases_name(memory, tmp_
 
 
 def test_the_store_of_traces_is_not_traced(memory, tmp_path):
-    path = tmp_path / "traces.db"
+    def ids(length):
+        return "a" * length
 
-    def work():
-        writer = Writer(path, max_bytes=1 << 20, max_age=60.0)
-        writer.write([EVENT])
-        writer.close()
-
-    assert spans_of(memory, work) == []
+    path = tmp_path / "store" / "traces.db"
+    assert spans_of(memory, lambda: filled(path, simple(ids).payload)) == []
     assert path.exists()
 
 
