@@ -89,6 +89,8 @@ class Shipped(ABC):
         )
         sender = Sender(delivery, route.transport)
         self._shipping = Shipping(route.codec, spool, sender, self.books, timeout=options.shutdown_timeout)
+        if spool.has_neighbours():
+            sender.wake()  # one of them may be dead, and this program may never record anything itself
 
     def export(self, item: Event) -> None:
         """Take a finished transaction or error."""

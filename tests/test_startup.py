@@ -133,3 +133,35 @@ def test_what_finishes_after_the_end_of_the_program_is_kept_for_the_next_one(tmp
         [sys.executable, "-m", "instrument", "list"], check=True, env=env, capture_output=True, text=True, timeout=60
     )
     assert "after the end" in listed.stdout
+
+
+KILLED = """
+import os, signal
+import instrument
+from instrument import transaction
+instrument.init()
+with transaction("job", "just before the end"):
+    pass
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+SILENT = """
+import pathlib, sys, time
+import instrument
+instrument.init()
+left = pathlib.Path(sys.argv[1], "instrument", "spool")
+for _ in range(600):
+    if not any(left.glob("*/[0-9]*")):
+        break
+    time.sleep(0.05)
+"""
+
+
+def test_the_next_start_of_a_program_that_records_nothing_delivers_what_a_killed_one_left(tmp_path):
+    env = {"XDG_STATE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", KILLED], env=env, timeout=60)
+    subprocess.run([sys.executable, "-c", SILENT, str(tmp_path)], check=True, env=env, timeout=60)
+    listed = subprocess.run(
+        [sys.executable, "-m", "instrument", "list"], check=True, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert "just before the end" in listed.stdout

@@ -124,6 +124,15 @@ class FileSpool:
         """The oldest folder that a dead process left for this destination, as a source; `None` when there is none."""
         return _guard.guarded("adoption", None, self._adopt)
 
+    def has_neighbours(self) -> bool:
+        """Whether other processes, living or dead, have a folder here. One look at a directory, nothing is opened."""
+        home = self._home
+        own = None if home is None else home.folder.path.name
+        try:
+            return any(name != own and name[0].isdigit() for name in os.listdir(self.destination))
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Remove the folder when it is drained, else leave it for another process. A later `append` makes a new one."""
         self._locked(None, self._close)
