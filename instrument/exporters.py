@@ -89,8 +89,11 @@ class Shipped(ABC):
         )
         sender = Sender(delivery, route.transport)
         self._shipping = Shipping(route.codec, spool, sender, self.books, timeout=options.shutdown_timeout)
-        if spool.has_neighbours():
-            sender.wake()  # one of them may be dead, and this program may never record anything itself
+
+    def rouse(self) -> None:
+        """Begin to send if other processes have something here: one may be dead, and this one may never record."""
+        if self._shipping is not None:
+            self._shipping.rouse()
 
     def export(self, item: Event) -> None:
         """Take a finished transaction or error."""

@@ -44,6 +44,9 @@ def init(dsn: str | Dsn | None = None, **options: Any) -> Client:
     former.close(settings.shutdown_timeout)
     if settings.debug:
         _show_log()
+    for one in getattr(exporter, "exporters", (exporter,)):
+        if hasattr(one, "rouse"):
+            one.rouse()
     guard_collector()
     settle(chosen, init)
     atexit.unregister(_at_exit)

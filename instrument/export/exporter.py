@@ -42,6 +42,10 @@ class Exporter(Protocol):
 class Spool(Source, Protocol):
     """A source that records are added to."""
 
+    def has_neighbours(self) -> bool:
+        """Whether other processes may have left something."""
+        ...
+
     def append(self, record: Record) -> None:
         """Keep `record` and count it as spooled."""
         ...
@@ -76,6 +80,11 @@ class Shipping:
             return
         self._spool.append(Record(item.kind, spans_of(item), payload))
         self._sender.wake()
+
+    def rouse(self) -> None:
+        """Start the sender if there may be something to adopt."""
+        if self._spool.has_neighbours():
+            self._sender.wake()
 
     def flush(self, timeout: float | None = None, *, orphans: bool = False) -> bool:
         """Wait until all that was exported before has been taken or refused for good; false when time is up.

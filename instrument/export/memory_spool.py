@@ -64,6 +64,10 @@ class MemorySpool:
         waiting = [*self._lanes[kind].copy(), *(record for record in self._incoming.copy() if record.kind == kind)]
         return len(waiting), sum(record.spans for record in waiting)
 
+    def has_neighbours(self) -> bool:
+        """Nobody else can reach this memory."""
+        return False
+
     def close(self) -> None:
         """Nothing to close."""
 

@@ -54,8 +54,12 @@ def make_app(**settings):
 @pytest.fixture(scope="module")
 def app():
     app = make_app()
+    root = logging.getLogger()
+    level = root.level  # The worker sets it, and leaves it set for every test that comes after.
     with start_worker(app, pool="solo", perform_ping_check=False, loglevel="CRITICAL", shutdown_timeout=LIMIT):
+        root.setLevel(level)
         yield app
+    root.setLevel(level)
 
 
 @pytest.fixture
