@@ -161,7 +161,10 @@ def _watched(kind: type[Shipped], witness: Witness) -> type[Shipped]:
     def route(self: Shipped, options: Options) -> Route:
         return witness.stand_in(kind._route(self, options))
 
-    return type(kind.__name__, (kind,), {"_route": route})
+    def rouse(self: Shipped) -> None:
+        """What dead processes left is to be looked at before it is taken."""
+
+    return type(kind.__name__, (kind,), {"_route": route, "rouse": rouse})
 
 
 def _is_report(record: bytes) -> bool:

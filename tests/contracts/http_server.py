@@ -313,7 +313,7 @@ class ServerContract:
             assert connection.recv(10)
         trace = self.ear.of(trace_id, transactions=1)
         assert trace.transactions[0]["contexts"]["trace"]["status"] == "cancelled"
-        assert trace.errors == []
+        assert trace.errors == [], trace.errors
 
     @pytest.mark.parametrize(
         ("line", "host"),

@@ -103,7 +103,7 @@ def test_a_server_that_is_of_no_use_does_not_hold_the_end_and_loses_nothing(faul
         failed = len(server.received)
     kept = list(tmp_path.glob("*/*/transaction-*.log"))
     assert kept
-    assert failed <= 3
+    assert failed <= 8  # jitter may make a wait very short, but nobody hammers
 
 
 def test_an_unreachable_server_is_one_line_on_stderr(tmp_path):
