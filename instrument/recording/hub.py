@@ -72,7 +72,7 @@ class Hub:
         self.watch: Callable[[Callable[[Any], None]], Callable[[Any], None]] | None = None
         """Looks at the spans that are added to transactions from now on, when somebody wants to know who makes them."""
         self._running: dict[int, ref[Segment]] = {}
-        self._process_scope: Scope | None = None
+        self._process_scope = Scope(self)
         self._is_retired = False
         self._frame_rules: FrameRules | None = None
         _fork.before(self._before_fork)
@@ -101,8 +101,6 @@ class Hub:
         scope: Scope | None = get_scope()
         if scope is not None:
             return scope
-        if self._process_scope is None:
-            self._process_scope = Scope(self)
         return self._process_scope
 
     def get_scope(self) -> Scope:
@@ -123,7 +121,7 @@ class Hub:
         self.open_spans = OpenSpans(self.books)
         self.storms = Storms()
         self.watch = None
-        self._process_scope = scope
+        self._process_scope = scope or Scope(self)
 
     @contextmanager
     def lent(self, client: Sink, options: Options, books: Books) -> Iterator[None]:

@@ -26,8 +26,7 @@ class Scope:
 
     def __init__(self, hub: Recorder, trace: Trace | None = None) -> None:
         self._hub = hub
-        self._trace = trace
-        self._span_id: str | None = None
+        self._place: dict[str, Any] = {} if trace is None else {"trace": trace}
         self.clear()
 
     def clear(self) -> None:
@@ -42,14 +41,13 @@ class Scope:
     def within(self, trace: Trace) -> Scope:
         """A scope with the same data that belongs to `trace`."""
         twin = self.copy()
-        twin._trace = trace
-        twin._span_id = None
+        twin._place = {"trace": trace}
         return twin
 
     def copy(self) -> Scope:
         """A scope with the same data, which from then on goes its own way."""
-        twin = Scope(self._hub, self._trace)
-        twin._span_id = self._span_id
+        twin = Scope(self._hub, self.trace)
+        twin._place["span_id"] = self.span_id
         twin.tags = dict(self.tags)
         twin.contexts = dict(self.contexts)
         twin.extra = dict(self.extra)
@@ -122,13 +120,15 @@ class Scope:
     @property
     def trace(self) -> Trace:
         """The trace that errors and outgoing requests belong to while no transaction runs."""
-        if self._trace is None:
-            self._trace = Trace(self._hub, None)
-        return self._trace
+        trace: Trace = self._place.get("trace") or self._agree("trace", Trace(self._hub, None))
+        return trace
 
     @property
     def span_id(self) -> str:
         """The span id that goes with `trace`."""
-        if self._span_id is None:
-            self._span_id = _ids.span_id()
-        return self._span_id
+        span_id: str = self._place.get("span_id") or self._agree("span_id", _ids.span_id())
+        return span_id
+
+    def _agree(self, name: str, drawn: Any) -> Any:
+        """What was drawn first, for all threads that share the scope: one step that nothing can come between."""
+        return self._place.setdefault(name, drawn)

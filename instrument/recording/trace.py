@@ -35,7 +35,7 @@ class Recorder(Protocol):
 class Trace:
     """One trace as this process knows it: begun here, or continued from a `TraceContext` that came in."""
 
-    __slots__ = ("_frozen", "_id", "_rand", "hub", "incoming", "rate", "sampled")
+    __slots__ = ("_frozen", "_rand", "hub", "id", "incoming", "rate", "sampled")
 
     def __init__(
         self, hub: Recorder, incoming: TraceContext | None, sampled: bool | None = None, rate: float | None = None
@@ -45,16 +45,10 @@ class Trace:
         self.sampled = sampled
         self.rate = rate
         """The rate by which it was decided here; `None` where the decision was the caller's."""
-        self._id = incoming.trace_id if incoming is not None else None
+        # Drawn at once: threads that ask for it at the same moment must get the same.
+        self.id = incoming.trace_id if incoming is not None else _ids.trace_id()
         self._rand: str | None = None
         self._frozen: dict[str, str] | None = None
-
-    @property
-    def id(self) -> str:
-        """32 hex characters, drawn when first asked for."""
-        if self._id is None:
-            self._id = _ids.trace_id()
-        return self._id
 
     @property
     def parent_span_id(self) -> str | None:
