@@ -28,7 +28,7 @@ TOO_DEAR = [
     "sqlite3",
     "ssl",
     "starlette",
-    "subprocess",
+    *(["subprocess"] if sys.version_info >= (3, 11) else []),  # on 3.10 attrs brings it in, by way of platform
     "urllib.request",
     "urllib3",
     "wrapt",
