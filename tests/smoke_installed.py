@@ -10,7 +10,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-FRAMEWORKS = {"celery", "django", "fastapi", "flask", "pytest", "starlette"}
+FRAMEWORKS = {"asgiref", "celery", "django", "fastapi", "flask", "jinja2", "markupsafe", "pytest", "starlette"}
 """What some modules need and this environment has not."""
 
 
