@@ -83,6 +83,8 @@ class Delivery:
         self._batch = BatchSize(codec.max_records)
         self._orphan_first = False
         self._adopt_at = 0.0
+        self._looks_asked = 0
+        self._looks_done = 0
         self._report_at = self._clock.seconds() + REPORT_SECONDS
         self._is_report_wanted = False
         self._complained: set[str] = set()
@@ -135,12 +137,13 @@ class Delivery:
         return self._losses is None or not self._is_report_wanted or not self._losses.untold()
 
     def has_orphans(self) -> bool:
-        """Whether something that a dead process left is being sent, or has not been looked for yet."""
-        return self._orphan is not None or self._adopt_at <= self._clock.seconds()
+        """Whether something that a dead process left is being sent, or was asked for and not yet looked for."""
+        return self._orphan is not None or self._looks_done < self._looks_asked
 
     def look_for_orphans(self) -> None:
         """Adopt what dead processes left at the next idle step."""
-        self._adopt_at = 0.0
+        # Counted, as the sender's thread sets the time of its next look at any moment.
+        self._looks_asked += 1
 
     def is_troubled(self, patience: float) -> bool:
         """Whether there is no hope for the next moment: the last try failed, or an answer is overdue by `patience`."""
@@ -183,10 +186,12 @@ class Delivery:
             self._orphan.close()
             self._orphan = None
             self._adopt_at = now
-        if now >= self._adopt_at:
+        asked = self._looks_asked
+        if now >= self._adopt_at or self._looks_done < asked:
             self._orphan = _guard.guarded("adoption", None, self._adopt)
             if self._orphan is not None:
                 return 0.0
+            self._looks_done = asked
             self._adopt_at = now + ADOPT_SECONDS
         return min(IDLE_SECONDS, self._adopt_at - now)
 

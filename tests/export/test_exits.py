@@ -148,6 +148,7 @@ def test_what_a_killed_process_left_goes_out_with_the_next_ones_first_record(tmp
         text = """
             record(50, 51)
             ends = time.monotonic() + 20
+            exporter._shipping._sender.delivery.look_for_orphans()
             while exporter._shipping._sender.delivery.has_orphans() and time.monotonic() < ends:
                 time.sleep(0.01)
         """
