@@ -300,6 +300,23 @@ def test_orphans_are_looked_for_every_minute():
     assert looked == [1000.0, 1060.0, 1120.0]
 
 
+def test_a_look_that_is_asked_for_while_another_ends_is_not_forgotten():
+    world = World()
+    looked = []
+
+    def adopt():
+        looked.append(world.now)
+        if len(looked) == 1:
+            world.delivery.look_for_orphans()  # as another thread may, at just this moment
+
+    world.delivery._adopt = adopt
+    world.delivery.step()
+    assert world.delivery.has_orphans()
+    world.delivery.step()
+    assert len(looked) == 2
+    assert not world.delivery.has_orphans()
+
+
 def test_own_errors_go_before_orphans_and_orphans_do_not_wait_for_the_last_of_ours():
     world = World()
     orphan = left_behind(world, ("error", "oe"), ("transaction", "o1"), ("transaction", "o2"))
