@@ -22,7 +22,7 @@ __all__ = ["main"]
 ROOT = Path(__file__).parent.parent
 OURS = "instrument"
 OF_OURS_ALONE = {"never", "growth", "threads"}
-WITH_HTTP = {OURS, "sentry-sdk", "ddtrace"}
+ONLY_OF = {"requests": {OURS, "sentry-sdk", "ddtrace"}, "incoming": {OURS, "sentry-sdk", "opentelemetry"}}
 STARTS_PER_ROUND = 5
 FAILED_LINES = 8
 
@@ -70,7 +70,7 @@ def _round(pythons: dict[str, str], tasks: list[str], seconds: float) -> Iterato
     """Each task for each library, the libraries in turn."""
     for task in tasks:
         for name, python in pythons.items():
-            if (task in OF_OURS_ALONE and name != OURS) or (task == "requests" and name not in WITH_HTTP):
+            if (task in OF_OURS_ALONE and name != OURS) or name not in ONLY_OF.get(task, pythons):
                 continue
             if task != "start":
                 yield from _run(python, name, task, seconds)

@@ -3,6 +3,7 @@
 `steady` delivers transactions of 5 spans a few hundred at a time and tells all processor time of the process for each.
 `burst` finishes 50,000 of them from 8 threads as fast as they can be made, waits until nothing more arrives, and tells
 the slowest single transaction as the program saw it, the memory it took at the peak, and the share that never arrived.
+`outage`, on request, records for a while without a server, and tells what arrives when there is one again.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import importlib
 import json
 import os
 import resource
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 from pathlib import Path
-from time import perf_counter, perf_counter_ns, process_time_ns
+from time import perf_counter, perf_counter_ns, process_time_ns, sleep
 from typing import Any
 
 from .sink import Sink
@@ -39,6 +41,10 @@ BATCH = 200
 BATCHES = 5
 BURST = 50_000
 THREADS = 8
+PAUSE = 0.01
+"""Seconds between two transactions in an outage."""
+AFTERWARDS = 5.0
+"""Seconds for which the program goes on when the server is back."""
 
 
 def steady(subject: Subject, scale: float) -> dict[str, float]:
@@ -88,6 +94,17 @@ def burst(subject: Subject, scale: float) -> dict[str, float]:
     }
 
 
+def outage(subject: Subject, seconds: float) -> dict[str, float]:
+    """A hundred transactions a second, for so long and some seconds more."""
+    started, slowest, ends = 0, 0, perf_counter() + seconds + AFTERWARDS
+    while perf_counter() < ends:
+        slowest = max(slowest, _record(subject, 1))
+        started += 1
+        sleep(PAUSE)
+    subject.flush()
+    return {"started": started, "slowest ms": slowest / 1e6, "seconds to deliver": perf_counter() - ends + AFTERWARDS}
+
+
 TASKS = {task.__name__: task for task in (steady, burst)}
 
 
@@ -111,7 +128,7 @@ def _work(name: str, task: str, url: str, scale: float) -> None:
     module, _, attribute = SUBJECTS[name].partition(":")
     subject: Any = getattr(importlib.import_module(f"benchmarks.{module}"), attribute)
     subject.deliver(url)
-    found = TASKS[task](subject, scale)
+    found = {**TASKS, "outage": outage}[task](subject, scale)
     if hasattr(subject, "delivered"):
         found["arrived"] = subject.delivered()
     print(json.dumps(found), flush=True)
@@ -119,13 +136,40 @@ def _work(name: str, task: str, url: str, scale: float) -> None:
 
 def _run(python: str, name: str, task: str, scale: float) -> dict[str, float]:
     with Sink(python) as sink, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        environment = {**os.environ, "XDG_STATE_HOME": folder}
-        command = [python, "-m", "benchmarks.delivery", "--work", name, task, sink.url, str(scale)]
-        said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
-        if said.returncode:
-            raise SystemExit(f"{task} of {name} failed:\n{said.stderr[-2000:]}")
-        found: dict[str, float] = json.loads(said.stdout.splitlines()[-1])
+        found = _ended(_begun(python, name, task, sink.url, scale, folder), f"{task} of {name}")
         received = sink.received()
+    return _compared(found, received)
+
+
+def _run_outage(python: str, name: str, seconds: float) -> dict[str, float]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        process = _begun(python, name, "outage", f"http://127.0.0.1:{port}", seconds, folder)
+        sleep(seconds)
+        with Sink(python, port) as sink:
+            found = _ended(process, f"the outage of {name}")
+            received = sink.received()
+    return _compared(found, received)
+
+
+def _begun(python: str, name: str, task: str, url: str, amount: float, folder: str) -> subprocess.Popen[str]:
+    command = [python, "-m", "benchmarks.delivery", "--work", name, task, url, str(amount)]
+    environment = {**os.environ, "XDG_STATE_HOME": folder}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def _ended(process: subprocess.Popen[str], what: str) -> dict[str, float]:
+    said, wrong = process.communicate(timeout=900)
+    if process.returncode:
+        raise SystemExit(f"{what} failed:\n{wrong[-2000:]}")
+    found: dict[str, float] = json.loads(said.splitlines()[-1])
+    return found
+
+
+def _compared(found: dict[str, float], received: dict[str, int]) -> dict[str, float]:
     found.setdefault("arrived", received["transactions"])
     found["lost %"] = 100 * (1 - found["arrived"] / found["started"])
     return found
@@ -155,11 +199,20 @@ def _markdown(runs: list[dict[str, Any]]) -> list[str]:
     return piped(("", *SHOWN.values()), lines)
 
 
+def _python(name: str, peers: str) -> str:
+    return sys.executable if name.startswith("instrument") else peers
+
+
+def _told(values: dict[str, float]) -> str:
+    return ", ".join(f"{what} {value:,.1f}" for what, value in values.items())
+
+
 def main() -> None:
     """Run both tasks for each library in turn, and print what came out."""
     parser = argparse.ArgumentParser(prog="./scripts/bench delivery", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="without the other libraries, and a tenth of the burst")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--outage", type=float, metavar="SECONDS", help="only this: what a server costs that is away")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the burst's 50,000 transactions")
     parser.add_argument("--json", type=Path, default=ROOT / ".cache" / "bench-delivery.json")
     parser.add_argument("--write", type=Path, help="put the table into this Markdown file, between its marks")
@@ -170,15 +223,19 @@ def main() -> None:
         _work(given.work[0], given.work[1], given.work[2], float(given.work[3]))
         return
     names = [name for name in SUBJECTS if given.peers or name.startswith("instrument")]
+    if given.outage:
+        for name in names:
+            if name != "instrument, local":
+                done = _run_outage(_python(name, given.peers), name, given.outage)
+                print(f"{name:18} {_told(done)}", flush=True)
+        return
     runs = []
     for number in range(given.rounds):
         for task in TASKS:
             for name in names:
-                python = sys.executable if name.startswith("instrument") else given.peers
-                done = _run(python, name, task, 0.1 if given.quick else given.scale)
+                done = _run(_python(name, given.peers), name, task, 0.1 if given.quick else given.scale)
                 runs.append({"subject": name, "task": task, "round": number, "values": done})
-                shown = ", ".join(f"{what} {value:,.1f}" for what, value in done.items())
-                print(f"{task:7} {name:18} {shown}", flush=True)
+                print(f"{task:7} {name:18} {_told(done)}", flush=True)
     given.json.parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(json.dumps({"machine": machine(), "runs": runs}, indent=1), encoding="utf-8")
     print(f"\nAll figures: {given.json}")

@@ -1,28 +1,22 @@
-"""What the middlewares add to a request: `./scripts/bench middleware`, beside sentry-sdk and opentelemetry.
+"""Requests to applications with and without a middleware, for the task `incoming`.
 
-Requests are calls in this process: a WSGI application that answers with one part, one that streams three, and the same
-for ASGI. Plain and wrapped applications take turns, a portion of requests each, and the figure is the difference of
-their best portions: microseconds for each request, in the thread that answers it. `recorded` is a request whose
+Requests are calls in this process: a WSGI application that answers with one part, one that streams three, and one for
+ASGI. What counts is the difference between the wrapped application and the plain one. `recorded` is a request whose
 transaction reaches a destination that takes everything and does nothing; `unsampled` one that nobody records.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from time import perf_counter_ns
+from functools import partial
+from itertools import count
 from typing import Any
 
-__all__ = ["main"]
+from .loops import Case
 
-ROOT = Path(__file__).parent.parent
+__all__ = ["CASES", "SUBJECTS", "cases"]
+
 PORTION = 50
-PORTIONS = 200
 HEADERS = {
     "host": "shop.example:8000",
     "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -32,23 +26,28 @@ HEADERS = {
     "referer": "https://shop.example/items",
     "cookie": "theme=dark; session=0123456789abcdef",
     "cache-control": "no-cache",
-    "sentry-trace": "0123456789abcdef0123456789abcdef-0123456789abcdef-1",
-    "baggage": "sentry-trace_id=0123456789abcdef0123456789abcdef,sentry-sampled=true,sentry-sample_rate=1",
-    "traceparent": "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
-}
-UNSAMPLED = {
-    "sentry-trace": HEADERS["sentry-trace"][:-1] + "0",
-    "traceparent": HEADERS["traceparent"][:-1] + "0",
-    "baggage": HEADERS["baggage"].replace("true", "false"),
 }
 
 Wrap = Callable[[Any], Any]
 Loop = Callable[[Any, bool, int], None]
 
 
-def environ(sampled: bool) -> dict[str, Any]:
-    """A request as a server hands it to a WSGI application."""
-    headers = HEADERS if sampled else {**HEADERS, **UNSAMPLED}
+_traces = count(1 << 120)
+
+
+def trace_headers(sampled: bool) -> tuple[str, str, str]:
+    """`sentry-trace`, `baggage` and `traceparent` of another trace each time."""
+    trace_id = f"{next(_traces):032x}"
+    flag, decision = ("1", "true") if sampled else ("0", "false")
+    return (
+        f"{trace_id}-0123456789abcdef-{flag}",
+        f"sentry-trace_id={trace_id},sentry-sampled={decision},sentry-sample_rate=1",
+        f"00-{trace_id}-0123456789abcdef-0{flag}",
+    )
+
+
+def environ() -> dict[str, Any]:
+    """A request as a server hands it to a WSGI application, but for the headers of the trace."""
     return {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
@@ -59,13 +58,12 @@ def environ(sampled: bool) -> dict[str, Any]:
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
         "wsgi.url_scheme": "http",
-        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in HEADERS.items()},
     }
 
 
-def asgi_scope(sampled: bool) -> dict[str, Any]:
+def asgi_scope() -> dict[str, Any]:
     """The same for an ASGI application."""
-    headers = HEADERS if sampled else {**HEADERS, **UNSAMPLED}
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -78,7 +76,7 @@ def asgi_scope(sampled: bool) -> dict[str, Any]:
         "query_string": b"page=2",
         "server": ("127.0.0.1", 8000),
         "client": ("127.0.0.1", 50000),
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "headers": [(name.encode(), value.encode()) for name, value in HEADERS.items()],
     }
 
 
@@ -102,22 +100,24 @@ async def one_part_asgi(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
-def _ask_wsgi(app: Any, sampled: bool, count: int) -> None:
-    template = environ(sampled)
+def _ask_wsgi(app: Any, sampled: bool, times: int) -> None:
+    template = environ()
 
     def start_response(status: str, headers: Any, exc_info: Any = None) -> None:
         pass
 
-    for _ in range(count):
-        body = app(dict(template), start_response)
+    for _ in range(times):
+        trace, baggage, parent = trace_headers(sampled)
+        asked = {**template, "HTTP_SENTRY_TRACE": trace, "HTTP_BAGGAGE": baggage, "HTTP_TRACEPARENT": parent}
+        body = app(asked, start_response)
         for _part in body:
             pass
         if hasattr(body, "close"):
             body.close()
 
 
-def _ask_asgi(app: Any, sampled: bool, count: int) -> None:
-    template = asgi_scope(sampled)
+def _ask_asgi(app: Any, sampled: bool, times: int) -> None:
+    template = asgi_scope()
 
     async def receive() -> Any:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -125,8 +125,10 @@ def _ask_asgi(app: Any, sampled: bool, count: int) -> None:
     async def send(message: Any) -> None:
         pass
 
-    for _ in range(count):
-        running = app(dict(template), receive, send)
+    for _ in range(times):
+        trace, baggage, parent = trace_headers(sampled)
+        added = [(b"sentry-trace", trace.encode()), (b"baggage", baggage.encode()), (b"traceparent", parent.encode())]
+        running = app({**template, "headers": [*template["headers"], *added]}, receive, send)
         try:
             while True:
                 running.send(None)
@@ -135,9 +137,9 @@ def _ask_asgi(app: Any, sampled: bool, count: int) -> None:
 
 
 CASES: dict[str, tuple[str, Any, Loop]] = {
-    "WSGI, one part": ("wsgi", one_part, _ask_wsgi),
-    "WSGI, streamed": ("wsgi", streamed, _ask_wsgi),
-    "ASGI": ("asgi", one_part_asgi, _ask_asgi),
+    "WSGI request": ("wsgi", one_part, _ask_wsgi),
+    "WSGI request, streamed": ("wsgi", streamed, _ask_wsgi),
+    "ASGI request": ("asgi", one_part_asgi, _ask_asgi),
 }
 
 
@@ -197,57 +199,13 @@ SUBJECTS: dict[str, Callable[[], dict[str, Wrap]]] = {
 }
 
 
-def measure(name: str) -> dict[str, float]:
-    """Microseconds that a library adds to a request, for each case and state."""
+def cases(name: str) -> dict[str, Case]:
+    """A library is set up, and its middleware is put around each application."""
     wrap = SUBJECTS[name]()
     found = {}
     for case, (kind, app, ask) in CASES.items():
         wrapped = wrap[kind](app)
-        for state, sampled in (("recorded", True), ("unsampled", False)):
-            ask(wrapped, sampled, PORTION * 4)
-            best = {}
-            for _ in range(PORTIONS):
-                for which in (app, wrapped):
-                    begin = perf_counter_ns()
-                    ask(which, sampled, PORTION)
-                    taken = (perf_counter_ns() - begin) / PORTION / 1e3
-                    best[id(which)] = min(best.get(id(which), taken), taken)
-            found[f"{case}, {state}"] = best[id(wrapped)] - best[id(app)]
+        found[f"{case}, plain"] = Case(partial(ask, app, True), count=PORTION)
+        found[f"{case}, recorded"] = Case(partial(ask, wrapped, True), count=PORTION)
+        found[f"{case}, unsampled"] = Case(partial(ask, wrapped, False), count=PORTION)
     return found
-
-
-def _run(python: str, name: str) -> dict[str, float]:
-    command = [python, "-m", "benchmarks.middleware", "--work", name]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    if said.returncode:
-        raise SystemExit(f"{name} failed:\n{said.stderr[-2000:]}")
-    found: dict[str, float] = json.loads(said.stdout.splitlines()[-1])
-    return found
-
-
-def main() -> None:
-    """Measure each library in turn, several rounds, and print the middle ones."""
-    parser = argparse.ArgumentParser(prog="./scripts/bench middleware", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path, default=ROOT / ".cache" / "bench-middleware.json")
-    parser.add_argument("--peers", help=argparse.SUPPRESS)
-    parser.add_argument("--work", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.work:
-        print(json.dumps(measure(given.work)), flush=True)
-        return
-    names = [name for name in SUBJECTS if given.peers or name == "instrument"]
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    for _ in range(given.rounds):
-        for name in names:
-            runs[name].append(_run(sys.executable if name == "instrument" else given.peers, name))
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps(runs, indent=1), encoding="utf-8")
-    print(f"{'microseconds added to a request':32}" + "".join(f"{name:>16}" for name in names))
-    for case in runs["instrument"][0]:
-        middles = [statistics.median(run[case] for run in runs[name]) for name in names]
-        print(f"{case:32}" + "".join(f"{middle:16.2f}" for middle in middles))
-
-
-if __name__ == "__main__":
-    main()

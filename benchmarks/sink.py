@@ -25,14 +25,18 @@ AGENT = {"version": "7.60.0", "endpoints": ["/v0.4/traces", "/v0.5/traces"], "cl
 
 
 class Sink:
-    """The server's process, for a `with` block. It runs on `python`, to be able to read what that one's peers write."""
+    """The server's process, for a `with` block. It runs on `python`, to be able to read what that one's peers write.
 
-    def __init__(self, python: str = sys.executable) -> None:
+    With a `port` it listens there, else where there is room.
+    """
+
+    def __init__(self, python: str = sys.executable, port: int = 0) -> None:
         self._python = python
+        self._port = port
 
     def __enter__(self) -> Sink:
         root = Path(__file__).parent.parent
-        command = [self._python, "-m", "benchmarks.sink"]
+        command = [self._python, "-m", "benchmarks.sink", str(self._port)]
         self._process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.url = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
@@ -134,7 +138,7 @@ class _Server(ThreadingHTTPServer):
 
 def main() -> None:
     """Serve until killed."""
-    server = _Server(("127.0.0.1", 0), _Handler)
+    server = _Server(("127.0.0.1", int(sys.argv[1])), _Handler)
     print(server.server_address[1], flush=True)
     server.serve_forever()
 

@@ -37,7 +37,7 @@ import json, threading
 print(json.dumps([imported - begin, imported - begin + ready - resumed, threading.active_count() - 1, modules]))
 """
 
-_TOO_DEAR = ("requests", "sqlite3", "asyncio", "http.client", "ssl", "wrapt")
+_TOO_DEAR = ("asyncio", "attr", "http.client", "requests", "socket", "sqlite3", "ssl", "wrapt")
 
 
 def start(python: str, subject: str) -> dict[str, float]:

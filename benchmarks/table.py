@@ -101,6 +101,15 @@ AGAINST_PEERS = (
     ("import, to sentry-sdk's", "import", "sentry-sdk", 0.5),
     ("import and init, to sentry-sdk's", "import and init", "sentry-sdk", 0.5),
 )
+ADDED = (
+    ("`http.client` span added to a request", "traced request", "plain request", {"sentry-sdk": 0.1, "ddtrace": None}),
+    *(
+        (f"middleware, {name}", name, f"{kind}, plain", {"sentry-sdk": limit, "opentelemetry": None})
+        for kind in ("WSGI request", "WSGI request, streamed", "ASGI request")
+        for name, limit in ((f"{kind}, recorded", 0.1), (f"{kind}, unsampled", None))
+    ),
+)
+"""What is added to something, the case with it and the one without, and how much of a peer's it may be."""
 BESIDE = (
     "span, recorded",
     "span with data, recorded",
@@ -151,21 +160,21 @@ def _quotients(ours: Figure, theirs: Figure) -> list[float]:
 
 
 def _added(results: Results) -> list[Row]:
-    """What recording adds to a request."""
-    added: dict[str, list[float]] = {}
-    for (subject, case), figure in results.items():
-        if case == "traced request":
-            plain = results[subject, "plain request"].ratios
-            added[subject] = [traced - bare for traced, bare in zip(figure.ratios, plain, strict=True)]
+    """What is added to requests, going out and coming in."""
     made = []
-    if OURS in added:
-        floor = results[OURS, "floor"].value
-        nanoseconds = statistics.median(added[OURS]) * floor
-        made.append(Row("`http.client` span added to a request", nanoseconds, added[OURS], "x floor", None))
-        for peer in ("sentry-sdk", "ddtrace"):
+    for label, with_it, without, peers in ADDED:
+        added: dict[str, list[float]] = {}
+        for subject in (OURS, *peers):
+            if (subject, with_it) in results:
+                pairs = zip(results[subject, with_it].ratios, results[subject, without].ratios, strict=True)
+                added[subject] = [more - plain for more, plain in pairs]
+        if OURS not in added:
+            continue
+        nanoseconds = statistics.median(added[OURS]) * results[OURS, "floor"].value
+        made.append(Row(label, nanoseconds, added[OURS], "x floor", None))
+        for peer, limit in peers.items():
             if peer in added:
                 quotients = [one / other for one, other in zip(added[OURS], added[peer], strict=False)]
-                limit = 0.1 if peer == "sentry-sdk" else None
                 made.append(Row(f"the same, to {peer}'s", None, quotients, f"x {peer}", limit))
     return made
 
@@ -190,7 +199,11 @@ def _threads(results: Results) -> list[Row]:
     for count in (2, 4, 8):
         several = results[OURS, f"span in {count} threads"]
         numbers = [one / many for one, many in zip(single.values, several.values, strict=True)]
-        made.append(Row(f"throughput of {count} threads, to that of one", None, numbers, "", 0.95, at_least=True))
+        made.append(Row(f"throughput of {count} threads, to that of one", None, numbers, "", None, at_least=True))
+        floors = [results[OURS, f"floor in {threads} threads"].values for threads in (1, count)]
+        own = [one / many for one, many in zip(*floors, strict=True)]
+        relative = [ours / floor for ours, floor in zip(numbers, own, strict=True)]
+        made.append(Row("the same, to the floor's own", None, relative, "x floor", 0.95, at_least=True))
     return made
 
 
@@ -214,8 +227,9 @@ def _cells(results: Results) -> list[tuple[str, ...]]:
         sign = "at least " if row.at_least else ""
         limit = "" if row.limit is None else f"{sign}{row.limit:.3g}"
         verdict = "" if row.limit is None else "reached" if row.is_reached else "MISSED"
-        spread = f"{min(row.numbers):.2f}..{max(row.numbers):.2f}" if row.unit or row.limit is not None else ""
-        number = f"{row.number:.2f} {row.unit}".strip() if row.unit or row.limit is not None else ""
+        is_shown = row.unit or row.limit is not None or row.nanoseconds is None
+        spread = f"{min(row.numbers):.2f}..{max(row.numbers):.2f}" if is_shown else ""
+        number = f"{row.number:.2f} {row.unit}".strip() if is_shown else ""
         time = "" if row.nanoseconds is None else f"{row.nanoseconds:,.0f}"
         made.append((row.label, time, number, spread, "" if row.bare is None else f"{row.bare:.2f}", limit, verdict))
     return made

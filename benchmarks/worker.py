@@ -16,7 +16,7 @@ from collections.abc import Callable
 from time import perf_counter_ns, process_time_ns
 from typing import Any
 
-from . import floor
+from . import floor, middleware
 from .loops import BLOCK, FLOOR, Case, measure
 from .requests_in_memory import Requests
 from .subject import Subject
@@ -136,7 +136,10 @@ def memory(subject: Subject, seconds: float, url: str) -> dict[str, Any]:
 
 
 def growth(subject: Subject, seconds: float, url: str) -> dict[str, Any]:
-    """What one span more costs in transactions of different sizes, the transaction's end included."""
+    """What one span more costs in transactions of different sizes, its share of the transaction's end included.
+
+    What a transaction costs that has no spans is taken off, so that it does not count for more in a small one.
+    """
     subject.keep()
 
     def whole(size: int) -> Callable[[int], None]:
@@ -166,11 +169,15 @@ def threads(subject: Subject, seconds: float, url: str) -> dict[str, Any]:
             with subject.root():
                 subject.spans(BLOCK)
 
+    def least(count: int) -> None:
+        for _ in range(count // BLOCK):
+            floor.blocks(BLOCK)
+
     found: dict[str, dict[str, float]] = {}
     ends = perf_counter_ns() + int(seconds * 1e9)
     while perf_counter_ns() < ends or not found:
         for count in THREADS:
-            for name, work in (("span", record), ("floor", floor.blocks)):
+            for name, work in (("span", record), ("floor", least)):
                 once = _in_threads(work, count) / SPANS_OF_ALL_THREADS
                 known = found.setdefault(f"{name} in {count} threads", {"best": once, "median": once})
                 known["best"] = min(known["best"], once)
@@ -185,8 +192,13 @@ def requests(subject: Subject, seconds: float, url: str) -> dict[str, Any]:
     return measure({**FLOOR, **cases}, seconds)
 
 
+def incoming(subject: Subject, seconds: float, url: str) -> dict[str, Any]:
+    """Requests that come in, with a middleware and without."""
+    return measure({**FLOOR, **middleware.cases(subject.name)}, seconds)
+
+
 TASKS: dict[str, Callable[[Subject, float, str], dict[str, Any]]] = {
-    task.__name__: task for task in (never, spans, transactions, delivered, memory, growth, threads, requests)
+    task.__name__: task for task in (never, spans, transactions, delivered, memory, growth, threads, requests, incoming)
 }
 
 

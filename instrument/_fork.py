@@ -7,13 +7,14 @@ A hook does no I/O, joins nothing and starts no thread: it only forgets what bel
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 from . import _guard
 
-__all__ = ["before", "in_child", "process_id"]
+__all__ = ["before", "in_child", "is_unheard", "process_id"]
 
 _Listener = tuple["weakref.ref[Any]", "Callable[[Any], Any]"]
 _before: list[_Listener] = []
@@ -34,6 +35,21 @@ def in_child(method: Callable[[], Any]) -> None:
 def before(method: Callable[[], Any]) -> None:
     """Call the bound `method` in the parent before every fork, for as long as its object lives."""
     _listen(_before, method)
+
+
+def is_unheard() -> bool:
+    """Whether this process is about to be forked without a word to Python: uWSGI's first one, which loads the program.
+
+    A thread that lives here at that moment may hold the interpreter's lock, and a worker would wait for it for ever.
+    """
+    uwsgi: Any = sys.modules.get("uwsgi")
+    if uwsgi is None:
+        return False
+    return not any(_ask(uwsgi, question) for question in ("worker_id", "mule_id", "i_am_the_spooler"))
+
+
+def _ask(uwsgi: Any, question: str) -> Any:
+    return _guard.guarded("uwsgi", None, getattr(uwsgi, question)) if hasattr(uwsgi, question) else None
 
 
 def _listen(listeners: list[_Listener], method: Any) -> None:

@@ -13,8 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import attrs
-
+from ._value import Value
 from .dsn import Dsn
 
 __all__ = [
@@ -54,8 +53,7 @@ SCRUB_NAMES = (
 """The rules by which secrets are filtered out."""
 
 
-@attrs.frozen
-class ScrubRules:
+class ScrubRules(Value):
     """The user's changes to the rules by which secrets are filtered out."""
 
     off: frozenset[str] = frozenset()
@@ -68,8 +66,7 @@ class ScrubRules:
     """Names that are no secret's."""
 
 
-@attrs.frozen
-class Kind:
+class Kind(Value):
     """How values of one kind are checked, and read from text. `read=None`: no variable can hold one."""
 
     check: Callable[[Any], Any]

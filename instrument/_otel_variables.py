@@ -11,29 +11,34 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import attrs
-
 from . import _guard
+from ._value import Value, made
 
-__all__ = ["OtlpSettings", "otel_options", "otlp_settings"]
+__all__ = ["OtlpSettings", "otel_options", "otlp_settings", "traces_address"]
 
 EXPORTERS = {"otlp": ("otlp",), "console": ("console",), "none": ()}
 FORMATS = {"tracecontext": "w3c", "sentry": "sentry", "baggage": None, "none": None}
 PREFIX = "OTEL_EXPORTER_OTLP_"
 
 
-@attrs.frozen
-class OtlpSettings:
+class OtlpSettings(Value):
     """How an OTLP receiver is reached, as far as variables say. `timeout` is in seconds."""
 
     url: str | None = None
-    headers: dict[str, str] = attrs.field(factory=dict, repr=False)
+    headers: dict[str, str] = made(dict)
     timeout: float = 10.0
     gzip: bool = False
     encoding: str = "protobuf"
     certificate: str | None = None
     client_key: str | None = None
     client_certificate: str | None = None
+    is_grpc: bool = False
+    """Whether a protocol is asked for that is not spoken here."""
+    resource: dict[str, str] = made(dict)
+    """What the environment says of this process, beside what there are options for."""
+
+    def _shown(self, name: str) -> str:
+        return "..." if name == "headers" else super()._shown(name)
 
 
 def otlp_settings(environ: Mapping[str, str]) -> OtlpSettings:
@@ -46,7 +51,7 @@ def otlp_settings(environ: Mapping[str, str]) -> OtlpSettings:
     if compression not in ("", "none", "gzip"):
         _ignored(PREFIX + "COMPRESSION", "gzip or none")
     protocol = variable("PROTOCOL").lower()
-    if protocol not in ("", "http/protobuf", "http/json"):
+    if protocol not in ("", "http/protobuf", "http/json", "grpc"):
         _ignored(PREFIX + "PROTOCOL", "http/protobuf or http/json")
     return OtlpSettings(
         url=_url(environ),
@@ -57,7 +62,17 @@ def otlp_settings(environ: Mapping[str, str]) -> OtlpSettings:
         certificate=variable("CERTIFICATE") or None,
         client_key=variable("CLIENT_KEY") or None,
         client_certificate=variable("CLIENT_CERTIFICATE") or None,
+        is_grpc=protocol == "grpc",
+        resource=_pairs("OTEL_RESOURCE_ATTRIBUTES", environ.get("OTEL_RESOURCE_ATTRIBUTES", "")),
     )
+
+
+def traces_address(base: str) -> str:
+    """Where a receiver with this base address takes traces: below it, unless the address says so itself."""
+    place, mark, query = base.partition("?")
+    if place.rstrip("/").endswith("/v1/traces"):
+        return base
+    return f"{place.rstrip('/')}/v1/traces{mark}{query}"
 
 
 def _url(environ: Mapping[str, str]) -> str | None:
@@ -66,7 +81,7 @@ def _url(environ: Mapping[str, str]) -> str | None:
     if own:
         return own if urlsplit(own).path else own + "/"
     base = environ.get(PREFIX + "ENDPOINT", "").strip()
-    return base.rstrip("/") + "/v1/traces" if base else None
+    return traces_address(base) if base else None
 
 
 def _milliseconds(text: str) -> float:

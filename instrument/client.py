@@ -25,7 +25,10 @@ class Client:
         self.options = options
         self.exporter = exporter
         self.books = books
-        self._steps = steps
+        self._steps = {
+            kind: tuple((_name(step), step) for step in steps if step.only in (None, kind))
+            for kind in ("transaction", "error")
+        }
         self._exporter_keeps_books = exporter_keeps_books
         self.is_closed = False
 
@@ -34,16 +37,19 @@ class Client:
         if self.is_closed:
             count_event(self.books, item, "dropped:closed")
             return None
-        current: Event | None = item
-        for step in self._steps:
-            spans = _span_count(item)
-            current = _guard.guarded(_name(step), None, step.stage, item, hint)
+        guarded = _guard.guarded
+        spans = len(item.spans) if isinstance(item, TransactionEvent) else 0
+        for name, step in self._steps[item.kind]:
+            current: Event | None = guarded(name, None, step.stage, item, hint)
             if current is None:
                 count_event(self.books, item, f"dropped:{step.reason}")
                 return None
             item = current
-            if _span_count(item) < spans:
-                self.books.count("spans", f"dropped:{step.reason}", spans - _span_count(item))
+            if spans:
+                left = len(item.spans) if isinstance(item, TransactionEvent) else 0
+                if left < spans:
+                    self.books.count("spans", f"dropped:{step.reason}", spans - left)
+                spans = left
         if not _guard.guarded("exporter", False, self._export, item):
             count_event(self.books, item, "dropped:internal_sdk_error")
             return None
@@ -77,10 +83,6 @@ class Client:
     def stats(self) -> Stats:
         """The books of what went through this client."""
         return self.books.stats()
-
-
-def _span_count(item: Event) -> int:
-    return len(item.spans) if isinstance(item, TransactionEvent) else 0
 
 
 def _name(step: Step) -> str:

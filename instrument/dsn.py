@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-import attrs
-
+from ._value import Value
 from .errors import BadDsn
 
 __all__ = ["Dsn"]
@@ -20,8 +19,7 @@ _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ORGANISATION = re.compile(r"o([0-9]{1,20})\.")
 
 
-@attrs.frozen(repr=False)
-class Dsn:
+class Dsn(Value):
     """A DSN in its parts. It prints without its key; `parse` reads one."""
 
     scheme: str

@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import pathlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, Final
-
-import attrs
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
 
 from ._books import Books
+from ._value import Value
 from ._version import client_name
 from .dsn import Dsn
 from .errors import BadOption
@@ -30,20 +29,24 @@ from .export import (
     Shipping,
     StoreTransport,
 )
-from .options import Options, ca_certificates, proxy_for, state_folder
+from .options import Options, ca_certificates, otlp_environment, proxy_for, state_folder
 from .recording import Event, count_event
-from .transport import HttpTransport, Transport
-from .wire import Codec, EnvelopeCodec, EventCodec
+from .transport import Transport
+from .wire import Codec, EnvelopeCodec, EventCodec, lean_envelope
 
-__all__ = ["Console", "JsonLines", "Local", "Memory", "Sentry", "destination"]
+__all__ = ["Console", "JsonLines", "Local", "Memory", "Otlp", "Sentry", "destination"]
 
 STORE_FILE: Final = "traces.db"
+OTLP_HERE: Final = "http://localhost:4318/v1/traces"
+GRPC: Final = (
+    "OTEL_EXPORTER_OTLP_PROTOCOL=grpc cannot be used: gRPC is not spoken here. Right would be http/protobuf or"
+    " http/json, and in the endpoint the receiver's port for HTTP, which is usually 4318"
+)
 SAME_DISK: Final = "spool disk"
 """What the spool says it under: one line is enough when a disk takes neither the spool nor the store."""
 
 
-@attrs.frozen
-class Route:
+class Route(Value):
     """One way out: how items are written, who takes them, and what to call that in a log."""
 
     codec: Codec
@@ -51,6 +54,10 @@ class Route:
     destination: str
     reports_losses: bool = False
     fault: str = "delivery"
+    lean: Callable[[bytes], bytes | None] | None = None
+    """What makes a record smaller that is too large for the other side."""
+    tenant: str = ""
+    """What tells records for one destination apart that must not be mixed. Never shown."""
 
 
 class Shipped(ABC):
@@ -67,13 +74,15 @@ class Shipped(ABC):
     def connect(self, options: Options) -> None:
         """Get ready to export, as `options` say. `init` does this; the books must be in place before."""
         route = self._route(options)
+        orphans_books = Books()
         spool = FileSpool(
             options.spool_dir or state_folder() / "spool",
-            f"{type(self).__name__} {route.destination}",
+            f"{type(self).__name__} {route.destination}{route.tenant}",
             max_bytes=options.spool_bytes,
             total_bytes=options.spool_total_bytes,
             max_age=options.spool_age,
             books=self.books,
+            orphans_books=orphans_books,
         )
         delivery = Delivery(
             spool,
@@ -82,6 +91,8 @@ class Shipped(ABC):
             self.books,
             destination=route.destination,
             adopt=spool.adopt,
+            orphans_books=orphans_books,
+            lean=route.lean,
             rejects=Rejects(spool.destination),
             drops_when_limited=options.on_rate_limit == "drop",
             reports_losses=route.reports_losses,
@@ -122,6 +133,8 @@ class Sentry(Shipped):
         self._dsn = dsn if isinstance(dsn, Dsn) else Dsn.parse(dsn)
 
     def _route(self, options: Options) -> Route:
+        from .transport.http import HttpTransport
+
         codec = EnvelopeCodec()
         url = self._dsn.envelope_url
         client = client_name()
@@ -131,13 +144,72 @@ class Sentry(Shipped):
             "Content-Type": codec.content_type,
         }
         transport = HttpTransport(url, headers, proxy=proxy_for(url, options), ca_file=ca_certificates(options))
-        return Route(codec, transport, url, reports_losses=True)
+        return Route(codec, transport, url, reports_losses=True, lean=lean_envelope)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Sentry, (self._dsn,)  # another process connects it anew
 
     def __repr__(self) -> str:
         return f"Sentry({self._dsn!r})"
+
+
+class Otlp(Shipped):
+    """A receiver of OpenTelemetry's protocol over HTTP, such as an OpenTelemetry Collector. Raises `BadOption`.
+
+    `endpoint` is its base address; `/v1/traces` is appended unless it ends so. The DSN of a Sentry project stands for
+    that project's own receiver. `headers` go with each request. What is not given is read from the variables
+    OTEL_EXPORTER_OTLP_* when `init` connects it, and so are the timeout, compression and certificates; without any of
+    them the receiver is http://localhost:4318 and the encoding "protobuf".
+
+        >>> exporter = Otlp("http://localhost:4318", headers={"x-scope-orgid": "shop"}, encoding="json")
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        encoding: Literal["protobuf", "json"] | None = None,
+    ) -> None:
+        # Imported here and below: whoever sends elsewhere has no use for it.
+        from .export.otlp import checked_headers, receiver_of
+
+        super().__init__()
+        if encoding not in (None, "protobuf", "json"):
+            raise BadOption(f"encoding={encoding!r} cannot be used: it must be 'protobuf' or 'json'")
+        self._endpoint = endpoint
+        self._receiver = None if endpoint is None else receiver_of(endpoint)
+        self._headers = None if headers is None else checked_headers(headers)
+        self._encoding = encoding
+
+    def _route(self, options: Options) -> Route:
+        from .export.otlp import OtlpCodec, OtlpTransport, receiver_of, usable_headers
+        from .transport.http import HttpTransport
+
+        settings = otlp_environment()
+        if self._receiver is None and self._encoding is None and settings.is_grpc:
+            raise BadOption(GRPC)
+        receiver = self._receiver or receiver_of(settings.url or OTLP_HERE, variable="OTEL_EXPORTER_OTLP_ENDPOINT")
+        given = usable_headers(settings.headers) if self._headers is None else self._headers
+        codec = OtlpCodec(self._encoding or ("json" if settings.encoding == "json" else "protobuf"), settings.resource)
+        certificate, key = settings.client_certificate, settings.client_key
+        transport = HttpTransport(
+            receiver.address,
+            {"User-Agent": client_name(), **receiver.headers, **given, "Content-Type": codec.content_type},
+            proxy=proxy_for(receiver.address, options),
+            ca_file=str(options.ca_certs) if options.ca_certs else settings.certificate or ca_certificates(options),
+            own_certificate=certificate if key is None or certificate is None else (certificate, key),
+            compresses=settings.gzip,
+            total_seconds=settings.timeout,
+        )
+        # Another program may send in the other encoding, or for another tenant of the same receiver.
+        tenant = f" {codec.content_type} {receiver.address} {sorted((name.lower(), given[name]) for name in given)}"
+        return Route(codec, OtlpTransport(transport), receiver.place, tenant=tenant)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Otlp, (self._endpoint, self._headers, self._encoding)
+
+    def __repr__(self) -> str:
+        return "Otlp()" if self._receiver is None else f"Otlp({self._receiver.place!r})"
 
 
 class Local(Shipped):
@@ -163,7 +235,7 @@ class Local(Shipped):
         return f"Local({str(self._path)!r})" if self._path else "Local()"
 
 
-_NAMED: Final[dict[str, Callable[[], Exporter]]] = {"local": Local, "console": Console, "memory": Memory}
+_NAMED: Final[dict[str, Callable[[], Exporter]]] = {"local": Local, "console": Console, "memory": Memory, "otlp": Otlp}
 
 
 def destination(options: Options, books: Books) -> tuple[Exporter, bool]:

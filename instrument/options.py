@@ -10,18 +10,16 @@ import os
 import pathlib
 import re
 import reprlib
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import attrs
-
 from . import _guard
 from . import _option_kinds as kinds
 from ._option_kinds import ScrubRules
-from ._otel_variables import OtlpSettings, otel_options, otlp_settings
+from ._otel_variables import OtlpSettings, otel_options, otlp_settings, traces_address
+from ._value import Field, Value, fields
 from .dsn import Dsn
 from .errors import BadDsn, BadOption, UnknownOption
 
@@ -35,6 +33,7 @@ __all__ = [
     "otlp_environment",
     "proxy_for",
     "state_folder",
+    "traces_address",
 ]
 
 MIB = 1024 * 1024
@@ -60,16 +59,34 @@ def _shown(value: Any) -> str:
     return _CREDENTIALS.sub("://***@", text)[:200]
 
 
-def option(default: Any, kind: kinds.Kind, help: str, *, also: tuple[str, ...] = (), none: bool = False) -> Any:
+def _host_name() -> str:
+    """What `socket.gethostname` says. That module costs two milliseconds to import."""
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import socket
+
+    return socket.gethostname()
+
+
+class Option(Field):
     """One option. `also`: variables beside INSTRUMENT_X, in their order; `none`: `None` is a value like any."""
-    metadata = {"kind": kind, "help": help, "also": also, "none": none}
-    if callable(default):
-        default = attrs.Factory(default)
-    return attrs.field(default=default, metadata=metadata, repr=_shown)
+
+    __slots__ = ("also", "help", "kind", "none")
+
+    def __init__(self, default: Any, kind: kinds.Kind, help: str, also: tuple[str, ...], none: bool) -> None:
+        super().__init__(None, make=default) if callable(default) else super().__init__(default)
+        self.kind = kind
+        self.help = help
+        self.also = also
+        self.none = none
 
 
-@attrs.frozen(kw_only=True)
-class Options:
+def option(default: Any, kind: kinds.Kind, help: str, *, also: tuple[str, ...] = (), none: bool = False) -> Any:
+    """One option; a default that can be called makes the value."""
+    return Option(default, kind, help, also, none)
+
+
+class Options(Value):
     """What `init` was told, checked and complete. `Options.read` makes one."""
 
     dsn: Dsn | None = option(
@@ -113,7 +130,7 @@ class Options:
         ),
     )
     dist: str | None = option(None, kinds.TEXT, "Distribution of the release.")
-    server_name: str = option(socket.gethostname, kinds.TEXT, "Name of the machine.")
+    server_name: str = option(_host_name, kinds.TEXT, "Name of the machine.")
     service_name: str | None = option(None, kinds.TEXT, "Name of the service.", also=("OTEL_SERVICE_NAME",))
     org_id: str | None = option(
         None, kinds.ORGANISATION, "Id of the organisation; by default the one in the DSN's host."
@@ -184,17 +201,20 @@ class Options:
         Raises `BadOption`, `BadDsn` or `UnknownOption` for code's mistakes. A wrong variable is a warning and is
         ignored, except for a DSN: that is a mistake to be seen at once.
         """
-        fields = attrs.fields_dict(cls)
+        known = fields(cls)
         for name in options:
-            if name not in fields:
-                raise UnknownOption(_unknown(name, list(fields)))
+            if name not in known:
+                raise UnknownOption(_unknown(name, list(known)))
         options["dsn"] = dsn
         given = {}
-        for name, field in fields.items():
+        for name, one in known.items():
             value = options.get(name)
-            if value is not None or (field.metadata["none"] and name in options):
-                given[name] = _check(name, field.metadata, value)
-        return cls(**_completed(given, _from_environment(fields, given)))
+            if value is not None or (one.none and name in options):
+                given[name] = _check(name, one, value)
+        return cls(**_completed(given, _from_environment(known, given)))
+
+    def _shown(self, name: str) -> str:
+        return _shown(getattr(self, name))
 
 
 def _unknown(name: str, known: list[str]) -> str:
@@ -204,31 +224,31 @@ def _unknown(name: str, known: list[str]) -> str:
     return f"init has no option {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
-def _check(name: str, metadata: Mapping[str, Any], value: Any) -> Any:
+def _check(name: str, one: Option, value: Any) -> Any:
     if value is None:
         return None
     try:
-        return metadata["kind"].check(value)
+        return one.kind.check(value)
     except BadDsn:
         raise
     except ValueError as error:
         raise BadOption(f"{name}={_shown(value)} cannot be used: it must be {error}") from None
 
 
-def _from_environment(fields: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _from_environment(options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
     """What variables say about the options that code did not give. A destination in code shuts out all of theirs."""
     known = {*given, *(("dsn", "exporter") if "dsn" in given or "exporter" in given else ())}
     found: dict[str, Any] = {}
-    for name, field in fields.items():
-        kind = field.metadata["kind"]
-        if name in known or kind.read is None:
+    for name, one in options.items():
+        read = one.kind.read
+        if name in known or read is None:
             continue
-        for variable in (f"INSTRUMENT_{name.upper()}", *field.metadata["also"]):
+        for variable in (f"INSTRUMENT_{name.upper()}", *one.also):
             text = os.environ.get(variable)
             if text is None or not (text.strip() or name == "dsn"):
                 continue
             try:
-                found[name] = kind.read(text.strip())
+                found[name] = read(text.strip())
                 break
             except BadDsn as error:
                 raise BadDsn(f"variable {variable}: {error}") from None
@@ -277,6 +297,12 @@ def incoming_environment() -> dict[str, str]:
 def process_environment() -> dict[str, str]:
     """A copy of the environment, for a child process."""
     return dict(os.environ)
+
+
+def tell_program(variables: Mapping[str, str]) -> None:
+    """Put variables into the environment of the program that this process, just forked, is about to become."""
+    for name, value in variables.items():
+        os.putenv(name, value)
 
 
 def otlp_environment() -> OtlpSettings:

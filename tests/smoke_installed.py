@@ -39,6 +39,11 @@ def a_trace_is_recorded(package):
     assert package.close(10), "not closed"
 
 
+def the_page_is_complete():
+    pages = importlib.import_module("instrument.viewer.pages")
+    assert all(page.body for page in pages.read_pages().values())
+
+
 def the_command_answers(*command):
     done = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -53,6 +58,7 @@ def main(source):
     assert (here / "py.typed").is_file()
     version = metadata.version("instrument-traces")
     a_trace_is_recorded(instrument)
+    the_page_is_complete()
     the_command_answers("instrument")
     the_command_answers(sys.executable, "-m", "instrument")
     print(f"instrument-traces {version}: {everything_can_be_imported(instrument)} modules, all well")

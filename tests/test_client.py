@@ -52,6 +52,19 @@ def test_capturing_inside_a_hook_does_not_recurse():
     assert [event.message for event in recorded.errors] == ["once"]
 
 
+def test_each_hook_sees_its_own_kind_of_item():
+    seen = []
+
+    def watch(item, hint):
+        seen.append(item.kind)
+        return item
+
+    for option in ("before_send", "before_send_transaction"):
+        with record(**{option: watch}), transaction("job", "nightly"):
+            capture_message("here")
+    assert seen == ["error", "transaction"]
+
+
 def test_before_send_transaction_may_take_spans_out_and_they_are_counted():
     def hook(event, hint):
         event.spans = event.spans[:1]

@@ -2,11 +2,11 @@
 
 import traceback
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instrument._value import as_dict
 from instrument.dsn import Dsn
 from instrument.errors import BadDsn
 
@@ -40,7 +40,7 @@ def test_envelopes_go_to_the_projects_endpoint(text, url):
 
 
 def test_a_dsn_is_its_parts():
-    assert attrs.asdict(Dsn.parse(f"https://{KEY}:{SECRET}@o42.ingest.us.sentry.io:8443/pre/12")) == {
+    assert as_dict(Dsn.parse(f"https://{KEY}:{SECRET}@o42.ingest.us.sentry.io:8443/pre/12")) == {
         "scheme": "https",
         "host": "o42.ingest.us.sentry.io",
         "port": 8443,

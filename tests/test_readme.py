@@ -5,9 +5,9 @@ import re
 import subprocess
 import sys
 
-import attrs
 import pytest
 
+from instrument._value import fields
 from instrument.cli.main import COMMANDS
 from instrument.options import Options
 from tests.examples.sink import LIMIT, ROOT, arrived, environment
@@ -85,4 +85,4 @@ def test_every_link_leads_somewhere(name):
 def test_the_guide_lists_every_option_and_no_other():
     table = DOCUMENTS["guide.md"].partition("\n## Options\n")[2]
     listed = re.findall(r"^\| `(\w+)` \|", table, re.M)
-    assert listed == list(attrs.fields_dict(Options))
+    assert listed == list(fields(Options))

@@ -14,8 +14,9 @@ from typing import Any
 
 import attrs
 
-from ..processing import Finding, Findings
-from ..store import Reader, StoreError, Trace, walk
+from ..processing.findings import Finding, Findings
+from ..store import StoreError
+from ..store.reading import Reader, Trace, walk
 from .screen import add_store_argument, store_path
 from .welcome import NOTHING_YET
 

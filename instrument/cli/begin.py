@@ -8,7 +8,7 @@ from typing import Final
 
 from .. import _guard
 from ..errors import BadOption
-from ..patches import trace_by_name
+from ..patches import note_begin, trace_by_name
 from ..recording import HUB
 from ..startup import init
 
@@ -30,6 +30,7 @@ def _begin() -> None:
     except BadOption as error:
         print(f"instrument: {error}; the program runs without being traced", file=sys.stderr)
         return
+    note_begin()
     names = [name.strip() for name in os.environ.get(TRACE, "").split(",")]
     if any(names):
         trace_by_name(filter(None, names))

@@ -12,7 +12,9 @@ import attrs
 
 from .. import _clock
 from .._books import Books
-from ..export import Heap, folder_name, survey
+from .._value import evolve
+from ..export import folder_name
+from ..export.spool_survey import Heap, survey
 from ..exporters import destination
 from ..options import Options
 from .captured_log import captured_log
@@ -64,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.all and "local" not in names:
                 names = (*names, "local")
             exporter, watched = ways(options, names)
-            destination(attrs.evolve(options, exporter=exporter), Books())
+            destination(evolve(options, exporter=exporter), Books())
         except (ValueError, TypeError) as error:
             print(f"instrument: {error}", file=sys.stderr)
             return 1

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
-import re
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 
-from .. import _clock
-from ..store import Reader, StoreError, TraceSummary
+from ..store import StoreError
+from ..store.reading import Reader, TraceSummary, read_duration, read_moment
 from .screen import Screen, add_screen_arguments, add_store_argument, store_path
 from .welcome import NOTHING_YET
 
 __all__ = ["add_arguments", "run"]
-
-UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,19 +78,15 @@ def _count(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,12})?)\s*(us|µs|ms|s|m|h|d)?", text.strip())
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write 250ms, 1.5s, 2m, 3h or 1d")
-    return float(match[1]) * UNITS[match[2] or "s"]
+    return _read(read_duration, text)
 
 
 def _moment(text: str) -> float:
+    return _read(read_moment, text)
+
+
+def _read(read: Callable[[str], float], text: str) -> float:
     try:
-        return _clock.wall() / 1e9 - _seconds(text)
-    except argparse.ArgumentTypeError:
-        pass
-    try:
-        # Before 3.11 the letter Z was not understood.
-        return datetime.datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip())).timestamp()
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a moment; write 10m, 2h, 3d or 2026-01-31T12:00") from None
+        return read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "run": ("run", "a program of yours as it is, traced without a change to it"),
     "list": ("list", "recent traces, newest first"),
     "show": ("show", "one trace as a waterfall"),
+    "view": ("view", "traces in your browser, as they are recorded"),
     "demo": ("demo", "a traced program of two processes, and what it recorded"),
     "doctor": ("doctor", "whether what is recorded arrives, and what to do if not"),
     "flush": ("flush", "deliver what waits on disk, also of processes that have died"),

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from ..store import ErrorRecord, SpanNode, Trace, walk
+from ..store.reading import ErrorRecord, SpanNode, Trace, walk
 
 __all__ = ["Line", "More", "Outline", "is_failed", "outline"]
 

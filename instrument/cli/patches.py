@@ -8,18 +8,18 @@ import json
 import sys
 from typing import Any, Final
 
-import attrs
-
 import instrument
 
 from .. import _guard
+from .._value import as_dict
 from .captured_log import captured_log
 
 __all__ = ["add_arguments", "run"]
 
-HEADINGS: Final = {"name": "patch", "callables": "callables", "why": "why not"}
+HEADINGS: Final = {"name": "patch", "nanoseconds": "ns a call", "why": "why not"}
 """Headings that are not the names of what they stand over."""
-RIGHT: Final = frozenset({"calls", "faults"})
+RIGHT: Final = frozenset({"calls", "faults", "nanoseconds"})
+OURS: Final = __name__.partition(".")[0]
 GAP: Final = "  "
 
 
@@ -43,13 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
             for state in instrument.patches():
                 if state.state == "waiting":
                     _guard.foreign(f"import of {state.target}", None, _import, state.target)
-        rows = [attrs.asdict(state) for state in instrument.patches()]
+        rows = [as_dict(state) for state in instrument.patches()]
         client.close()
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return 0
     print("\n".join(_table(rows)))
-    print("\nCalls and faults are those of this process; in a program, `instrument.patches()` tells its own.")
+    print("\nCalls, faults and times are those of this process; in a program, `instrument.patches()` tells its own.")
     for line in dict.fromkeys(log):
         print(f"instrument: {line}", file=sys.stderr)
     return 0
@@ -64,7 +64,7 @@ def _import(module: str) -> None:
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:
     names = [name for name in rows[0] if name != "target" or any(row["target"] != row["name"] for row in rows)]
-    names = [name for name in names if any(row[name] not in ("", None, ()) for row in rows)]
+    names = [name for name in names if any(row[name] not in ("", None, (), {}) for row in rows)]
     columns = [[HEADINGS.get(name, name), *(_cell(row[name]) for row in rows)] for name in names]
     for name, column in zip(names, columns, strict=True):
         width = max(map(len, column))
@@ -75,6 +75,8 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}"
+    if isinstance(value, dict):
+        return ", ".join(name if owner == OURS else f"{name} (now {owner}'s)" for name, owner in value.items()) or "-"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     return "-" if value in ("", None) else str(value)

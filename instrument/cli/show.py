@@ -7,7 +7,8 @@ import json
 import sys
 from typing import Any
 
-from ..store import AmbiguousTrace, ErrorRecord, Reader, SpanNode, StoreError, Trace, walk
+from ..store import StoreError
+from ..store.reading import AmbiguousTrace, ErrorRecord, Reader, SpanNode, Trace, walk
 from .screen import Screen, add_screen_arguments, add_store_argument, store_path
 from .welcome import NOTHING_YET
 

@@ -9,7 +9,7 @@ from typing import Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from ..store import TraceSummary
+from ..store.reading import TraceSummary
 from .glyphs import ASCII, UNICODE, Glyphs
 from .paint import painted
 from .wording import clean, cut, duration, moment

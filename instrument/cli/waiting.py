@@ -7,7 +7,8 @@ from pathlib import Path
 
 import attrs
 
-from ..export import Heap, folder_name, survey
+from ..export import folder_name
+from ..export.spool_survey import Heap, survey
 from ..options import Options, state_folder
 
 __all__ = ["Waiting", "left_by_the_dead", "size", "spool_folder"]

@@ -8,7 +8,7 @@ from typing import Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from ..store import ErrorRecord, SpanNode, Trace, walk
+from ..store.reading import ErrorRecord, SpanNode, Trace, walk
 from .bars import bar, beside, scale
 from .glyphs import ASCII, UNICODE, Glyphs
 from .outline import Line, More, Outline, is_failed, outline

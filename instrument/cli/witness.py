@@ -7,6 +7,7 @@ from typing import Any, Final
 import attrs
 
 from .. import _clock, exporters
+from .._value import evolve
 from ..exporters import Route, Sentry, Shipped
 from ..options import Options
 from ..recording import Event
@@ -24,6 +25,8 @@ class Witness:
     def __init__(self) -> None:
         self.destination = ""
         """Where the route leads; empty before it is connected."""
+        self.key = ""
+        """What the spool knows that by, beside the kind of destination."""
         self.delivered = 0
         """Records that were taken. Reports of losses are not counted."""
         self.refused = 0
@@ -49,9 +52,10 @@ class Witness:
     def stand_in(self, route: Route) -> Route:
         """The same route, by way of this witness."""
         self.destination = route.destination
+        self.key = route.destination + route.tenant
         self._codec, self._transport = route.codec, route.transport
         self.content_type, self.max_records = route.codec.content_type, route.codec.max_records
-        return attrs.evolve(route, codec=self, transport=self)
+        return evolve(route, codec=self, transport=self)
 
     def encode(self, item: Event) -> bytes:
         """As the codec does it."""
@@ -95,7 +99,7 @@ class Way:
     @property
     def key(self) -> str:
         """What the spool knows it by."""
-        return f"{self.kind} {self.witness.destination}"
+        return f"{self.kind} {self.witness.key}"
 
     @property
     def url(self) -> str | None:

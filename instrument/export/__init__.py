@@ -17,7 +17,6 @@ from .rejects import Rejects
 from .sender import Sender
 from .spool import FileSpool, MemorySpool, Source
 from .spool_folder import folder_name
-from .spool_survey import Heap, survey
 
 __all__ = [
     "Backoff",
@@ -27,7 +26,6 @@ __all__ = [
     "Exporter",
     "Fanout",
     "FileSpool",
-    "Heap",
     "JsonLines",
     "Kind",
     "Memory",
@@ -39,5 +37,4 @@ __all__ = [
     "Source",
     "StoreTransport",
     "folder_name",
-    "survey",
 ]

@@ -59,8 +59,6 @@ class AdoptedSpool:
             self._attempts.close()
             _guard.guarded("adopted spool", None, home.leave)
 
-    finish = close
-
     def _read(self, kind: Kind, max_records: int, max_bytes: int) -> list[Record]:
         home = self._home
         if home is None:

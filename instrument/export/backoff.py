@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-import attrs
+from .._value import Value, evolve
 
 __all__ = ["Backoff", "chance"]
 
@@ -24,8 +24,7 @@ def chance() -> float:
     return int.from_bytes(os.urandom(6), "big") / (1 << 48)
 
 
-@attrs.frozen
-class Backoff:
+class Backoff(Value):
     """The state of one destination. Every event gives the state that follows; `now` is monotonic seconds.
 
     A failure waits between nothing and a bound that doubles from half a second to a minute. After an outage one body
@@ -67,7 +66,7 @@ class Backoff:
 
     def limited(self) -> Backoff:
         """The other side asked for a rest, which somebody else times; go on carefully after it."""
-        return attrs.evolve(self, failures=0, burst=1, sent=0)
+        return evolve(self, failures=0, burst=1, sent=0)
 
     def succeeded(self, now: float) -> Backoff:
         """One body was taken, or refused by a server that is well."""

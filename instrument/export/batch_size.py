@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
+from .._value import Value, evolve
 
 __all__ = ["BatchSize"]
 
 STREAK: Final = 8
 
 
-@attrs.frozen
-class BatchSize:
+class BatchSize(Value):
     """A refused body is sent again in halves, until one record stands alone and is known to be the culprit."""
 
     most: int
     """What the codec allows."""
-    size: int = attrs.field(default=attrs.Factory(lambda self: self.most, takes_self=True))
+    size: int
     worked: int = 0
     """The size that was last taken; 0 when that says nothing about the records at hand."""
     streak: int = 0
@@ -29,7 +28,7 @@ class BatchSize:
             return self
         streak, worked = self.streak + 1, max(self.worked, count)
         if streak < STREAK:
-            return attrs.evolve(self, streak=streak, worked=worked)
+            return evolve(self, streak=streak, worked=worked)
         return BatchSize(self.most, min(self.most, self.size + max(1, self.size // 8)), worked)
 
     def refused(self, count: int) -> BatchSize:
@@ -40,4 +39,4 @@ class BatchSize:
 
     def found(self) -> BatchSize:
         """The culprit is found and out of the way."""
-        return BatchSize(self.most)
+        return BatchSize(self.most, self.most)

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-import attrs
-
 from .. import _clock, _guard
 from .._books import Books
+from .._value import Value, evolve
 from ..transport import Answer, Transport
 from ..wire import Codec, client_report
 from .backoff import Backoff, chance
@@ -21,6 +20,8 @@ from .rate_limits import RateLimits, retry_after
 from .record import Kind, Record
 from .rejects import Rejects
 from .spool import Source
+from .spool_books import move
+from .suspects import Suspects
 
 __all__ = ["Clock", "Delivery"]
 
@@ -30,13 +31,11 @@ READ_AHEAD: Final = 16
 IDLE_SECONDS: Final = 60.0
 LONGEST_WAIT: Final = 1.0
 ADOPT_SECONDS: Final = 60.0
-REPORT_SECONDS: Final = 60.0
 SUSPENDED_SECONDS: Final = 30.0
 LATER: Final = frozenset({408, 425, 429})
 
 
-@attrs.frozen
-class Clock:
+class Clock(Value):
     """The clocks and the dice, so that a test can bring its own."""
 
     seconds: Callable[[], float] = _clock.seconds
@@ -50,7 +49,11 @@ def no_orphans() -> Source | None:
 
 
 class Delivery:
-    """Takes records from a source and gets them accepted at one destination, in order, one request at a time."""
+    """Takes records from a source and gets them accepted at one destination, one request at a time.
+
+    In order, but for a record that the other side cannot cope with. `lean` makes a record smaller that it finds too
+    large. What becomes of records that dead processes left is counted in `orphans_books`.
+    """
 
     def __init__(
         self,
@@ -62,7 +65,9 @@ class Delivery:
         destination: str,
         clock: Clock | None = None,
         adopt: Callable[[], Source | None] = no_orphans,
+        orphans_books: Books | None = None,
         rejects: Rejects | None = None,
+        lean: Callable[[bytes], bytes | None] | None = None,
         drops_when_limited: bool = False,
         reports_losses: bool = False,
         fault: str = "delivery",
@@ -72,21 +77,21 @@ class Delivery:
         self._codec = codec
         self._transport = transport
         self._books = books
-        self._orphans_books = Books()
+        self._orphans_books = orphans_books or Books()
         self._destination = destination
         self._fault = fault
         self._clock = clock or Clock()
         self._adopt = adopt
         self._rejects = rejects
+        self._lean = lean
         self._drops_when_limited = drops_when_limited
-        self._losses = Losses(books, self._orphans_books) if reports_losses else None
-        self._batch = BatchSize(codec.max_records)
+        self._losses = Losses(books, self._orphans_books, now=self._clock.seconds()) if reports_losses else None
+        self._batch = BatchSize(codec.max_records, codec.max_records)
+        self._suspects = Suspects()
         self._orphan_first = False
         self._adopt_at = 0.0
         self._looks_asked = 0
         self._looks_done = 0
-        self._report_at = self._clock.seconds() + REPORT_SECONDS
-        self._is_report_wanted = False
         self._complained: set[str] = set()
         self._slept = self._drift()
         self.backoff = Backoff()
@@ -121,20 +126,27 @@ class Delivery:
             records = source.read(kind, max(self._size(), READ_AHEAD), BATCH_BYTES)
             if not records:
                 continue
+            taken = self._suspects.taken(records)
+            if taken:
+                self._finish(source, kind, records[:taken], "delivered")
+                return 0.0
             if limited:
-                self._finish(source, kind, records, "dropped:ratelimit_backoff")
-            else:
-                self._send_all(source, kind, records)
-            return 0.0
+                self._finish(source, kind, self._suspects.untaken(records), "dropped:ratelimit_backoff")
+                return 0.0
+            rest = self._send_some(source, kind, records, now)
+            if not rest:
+                return 0.0
+            nearest = min(nearest, rest)
         return self._idle(now, nearest)
 
     def report_now(self) -> None:
         """Tell the server of losses at the next step, not when the time has come."""
-        self._is_report_wanted = True
+        if self._losses is not None:
+            self._losses.ask()
 
     def is_settled(self) -> bool:
         """Whether there is no report of losses to be sent soon."""
-        return self._losses is None or not self._is_report_wanted or not self._losses.untold()
+        return self._losses is None or self._losses.is_settled
 
     def has_orphans(self) -> bool:
         """Whether something that a dead process left is being sent, or was asked for and not yet looked for."""
@@ -161,6 +173,7 @@ class Delivery:
         self._orphan = None
         self.sending_since = None
         self.is_finishing = False
+        self._suspects = Suspects()
         if self._losses is not None:
             self._losses.forget()
         self.finished = dict.fromkeys(LANES, 0)
@@ -195,6 +208,19 @@ class Delivery:
             self._adopt_at = now + ADOPT_SECONDS
         return min(IDLE_SECONDS, self._adopt_at - now)
 
+    def _send_some(self, source: Source, kind: Kind, records: list[Record], now: float) -> float:
+        """Send what is due of a lane; the seconds for which it has to rest instead, if it has."""
+        alone, rest = self._suspects.choose((source is self._own, kind), records, now)
+        if rest:
+            return rest
+        if alone is None:
+            self._send_all(source, kind, self._suspects.untaken(records))
+        elif alone is records[0]:
+            self._send(source, kind, [alone])
+        else:
+            self._send_ahead(kind, alone)
+        return 0.0
+
     def _send_all(self, source: Source, kind: Kind, records: list[Record]) -> None:
         size = self._size()
         for start in range(0, len(records), size):
@@ -204,24 +230,57 @@ class Delivery:
     def _send(self, source: Source, kind: Kind, records: list[Record]) -> bool:
         """Send one body. Whether the next one may follow at once."""
         answer = self._exchange(self._codec.join([record.payload for record in records]))
+        if answer.status == 413 and len(records) == 1 and self._lean is not None:
+            smaller = _guard.guarded("lean", None, self._lean, records[0].payload)
+            answer = answer if smaller is None else self._send_lean(smaller, kind)
         now = self._clock.seconds()
         if answer.outcome == "accepted":
             self._set_aside(kind, [records[position] for position in answer.left_out], answer)
             self._finish(source, kind, records, "delivered", answer.left_out)
+            if answer.spans_refused or answer.remark:
+                self._note_remark(source, kind, records, answer)
             self._batch = self._batch.accepted(len(records))
             self._recovered(now)
         elif answer.outcome == "refused":
             self._recovered(now)
-            if len(records) > 1:
+            if len(records) > 1 and not answer.is_final:
                 self._batch = self._batch.refused(len(records))
                 return False
             self._batch = self._batch.found()
             self._set_aside(kind, records, answer)
             self._finish(source, kind, records, "rejected")
         else:
-            self._keep(kind, answer, now)
+            self._suspect(source, kind, records, answer, now)
             return False
         return not self.backoff.wait(now) and not self.limits.wait(kind, now, self._clock.wall() / 1e9)
+
+    def _send_ahead(self, kind: Kind, record: Record) -> None:
+        """See whether the other side takes this one, as it does not take what is in front of it."""
+        answer = self._exchange(self._codec.join([record.payload]))
+        now = self._clock.seconds()
+        if answer.outcome == "accepted":
+            self._suspects.passed(record)
+        if answer.outcome in ("accepted", "refused"):
+            self._recovered(now)
+        else:
+            self._keep(kind, answer, now)
+
+    def _send_lean(self, smaller: bytes, kind: Kind) -> Answer:
+        """Send once more, without its largest attributes, a record that is too large all by itself."""
+        answer = self._exchange(self._codec.join([smaller]))
+        if answer.outcome == "accepted" and not self.is_quiet:
+            what = f"took one {kind} only without its largest attributes"
+            _guard.say(f"large {self._destination}", f"{self._destination} {what}")
+        return answer
+
+    def _suspect(self, source: Source, kind: Kind, records: list[Record], answer: Answer, now: float) -> None:
+        """Nothing was taken: that may be due to the record."""
+        taken_at = self.progress_at
+        if not self._keep(kind, answer, now) or len(records) > 1:
+            return
+        if self._suspects.failed((source is self._own, kind), records[0], now, taken_at):
+            self._set_aside(kind, records, answer, "never took")
+            self._finish(source, kind, records, "dropped:send_error")
 
     def _exchange(self, body: bytes) -> Answer:
         self.sending_since = self._clock.seconds()
@@ -237,18 +296,20 @@ class Delivery:
         if self._complained and not self.backoff.attempt:
             self._complained.clear()
 
-    def _keep(self, kind: Kind, answer: Answer, now: float) -> None:
+    def _keep(self, kind: Kind, answer: Answer, now: float) -> bool:
+        """Try again later. Whether what was sent may be the reason."""
         status = answer.status
         if status == 429 and self.limits.wait(kind, now, self._clock.wall() / 1e9):
             self.backoff = self.backoff.limited()
-            return
+            return False
         if answer.outcome == "later" and status is not None and 300 <= status < 500 and status not in LATER:
             self.backoff = self.backoff.misconfigured(now, self._clock.chance())
             self._complain("misconfigured", f"answers {answer.detail}; is the address right? What is recorded is kept")
-            return
+            return False
         floor = retry_after(answer.headers, self._clock.wall() / 1e9) or 0.0
         self.backoff = self.backoff.failed(now, self._clock.chance(), floor)
         self._complain("unreachable", f"does not take anything now ({answer.detail}); what is recorded is kept")
+        return True
 
     def _complain(self, kind: str, message: str) -> None:
         """Say it once in an outage; an outage is over when the back-off is."""
@@ -256,43 +317,57 @@ class Delivery:
             self._complained.add(kind)
             _guard.say(self._fault, f"{self._destination} {message}")
 
-    def _set_aside(self, kind: Kind, records: list[Record], answer: Answer) -> None:
+    def _note_remark(self, source: Source, kind: Kind, records: list[Record], answer: Answer) -> None:
+        """Some spans of a body that was taken were not; which ones, and so of which transactions, nobody says."""
+        refused = min(answer.spans_refused, sum(record.spans for record in records))
+        books = self._books if source is self._own else self._orphans_books
+        if kind == "transaction" and refused:
+            books.move("spans", "delivered", "rejected", refused)
+            if refused == sum(record.spans for record in records):
+                books.move("transactions", "delivered", "rejected", len(records))
+        elif kind == "error" and answer.spans_refused:
+            books.move("errors", "delivered", "rejected", min(answer.spans_refused, len(records)))
+        if not self.is_quiet:
+            _guard.say(f"remark {self._destination}", f"{self._destination} {answer.remark}")
+
+    def _set_aside(self, kind: Kind, records: list[Record], answer: Answer, what: str = "refused") -> None:
         for record in records:
             if self._rejects is not None:
                 self._rejects.keep(record)
         if records and not self.is_quiet:
-            _guard.say(f"refused {self._destination}", f"{self._destination} refused one {kind} ({answer.detail})")
+            _guard.say(f"refused {self._destination}", f"{self._destination} {what} one {kind} ({answer.detail})")
 
     def _finish(
         self, source: Source, kind: Kind, records: list[Record], outcome: str, left_out: Sequence[int] = ()
     ) -> None:
         """The records' fate is sealed. The count comes first, so that a flush that looks in between waits too long."""
         self.is_finishing = True
-        books = self._orphans_books
-        if source is self._own:
-            books = self._books
-            self.finished[kind] += len(records)
-        _move(books, kind, records, "spooled", outcome)
-        if left_out:
-            _move(books, kind, [records[position] for position in left_out], outcome, "rejected")
-        source.done(kind, len(records))
-        self.is_finishing = False
+        try:
+            books = self._orphans_books
+            if source is self._own:
+                books = self._books
+                self.finished[kind] += len(records)
+            _move(books, kind, records, "spooled", outcome)
+            if left_out:
+                _move(books, kind, [records[position] for position in left_out], outcome, "rejected")
+            source.done(kind, len(records))
+        finally:
+            self.is_finishing = False
 
     def _report(self, now: float) -> bool:
         """Send a report of losses if it is due and there are any. Whether one was sent."""
-        if self._losses is None or not (self._is_report_wanted or now >= self._report_at):
+        tally = None if self._losses is None else self._losses.begin(now)
+        if self._losses is None or tally is None:
             return False
-        self._is_report_wanted = False
-        self._report_at = now + REPORT_SECONDS
-        tally = self._losses.untold()
-        if not tally or self.limits.wait("report", now, self._clock.wall() / 1e9):
-            return False
-        answer = self._exchange(self._codec.join([client_report(tally, self._clock.wall)]))
-        if answer.outcome in ("accepted", "refused"):
-            self._losses.told(tally)
-        else:
-            self._keep("report", answer, self._clock.seconds())
-        return True
+        can_be_sent = bool(tally) and not self.limits.wait("report", now, self._clock.wall() / 1e9)
+        if can_be_sent:
+            answer = self._exchange(self._codec.join([client_report(tally, self._clock.wall)]))
+            if answer.outcome in ("accepted", "refused"):
+                self._losses.told(tally)
+            else:
+                self._keep("report", answer, self._clock.seconds())
+        self._losses.end(now)
+        return can_be_sent
 
     def _drift(self) -> float:
         return self._clock.wall() / 1e9 - self._clock.seconds()
@@ -302,13 +377,9 @@ class Delivery:
         drift = self._drift()
         if drift - self._slept > SUSPENDED_SECONDS:
             self._transport.close()
-            self.backoff = attrs.evolve(self.backoff, not_before=0.0)
+            self.backoff = evolve(self.backoff, not_before=0.0)
         self._slept = drift
 
 
 def _move(books: Books, kind: Kind, records: list[Record], before: str, after: str) -> None:
-    if kind == "transaction":
-        books.move("transactions", before, after, len(records))
-        books.move("spans", before, after, sum(record.spans for record in records))
-    elif kind == "error":
-        books.move("errors", before, after, len(records))
+    move(books, kind, before, after, len(records), sum(record.spans for record in records))

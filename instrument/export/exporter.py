@@ -19,8 +19,10 @@ __all__ = ["Exporter", "Shipping", "Spool"]
 
 TROUBLED_SECONDS: Final = 0.08
 """How long the end of the program waits for a destination that just failed."""
+LAST_CHANCE_SECONDS: Final = 0.2
+"""How long it waits for that when what is left would end with the program."""
 PATIENCE_SECONDS: Final = 0.5
-"""How long it waits without progress."""
+"""How long it waits without progress, unless what is left would end with the program."""
 
 
 class Exporter(Protocol):
@@ -42,6 +44,11 @@ class Exporter(Protocol):
 class Spool(Source, Protocol):
     """A source that records are added to."""
 
+    @property
+    def outlives(self) -> bool:
+        """Whether all that waits here is kept for the next process."""
+        ...
+
     def has_neighbours(self) -> bool:
         """Whether other processes may have left something."""
         ...
@@ -54,19 +61,15 @@ class Spool(Source, Protocol):
 class Shipping:
     """Encodes an item in the caller's thread, spools it, and leaves the rest to the sender.
 
-    `timeout` is what `None` means for `flush` and `close`, in seconds. `outlives` says that the spool keeps for the
-    next process what was not sent, so that the end of this one need not wait for a slow destination.
+    `timeout` is what `None` means for `flush` and `close`, in seconds.
     """
 
-    def __init__(
-        self, codec: Codec, spool: Spool, sender: Sender, books: Books, *, timeout: float = 2.0, outlives: bool = True
-    ) -> None:
+    def __init__(self, codec: Codec, spool: Spool, sender: Sender, books: Books, *, timeout: float = 2.0) -> None:
         self.books = books
         self._codec = codec
         self._spool = spool
         self._sender = sender
         self._timeout = timeout
-        self._outlives = outlives
         self._is_closed = False
 
     def export(self, item: Event) -> None:
@@ -133,14 +136,15 @@ class Shipping:
             return True
         self._sender.hurry()
         begin = _clock.seconds()
-        patience = PATIENCE_SECONDS if self._outlives else timeout
 
         def is_hopeless() -> bool:
             now = _clock.seconds()
             if not self._sender.is_running:
                 return True
+            outlives = self._spool.outlives
+            patience = PATIENCE_SECONDS if outlives else timeout
             if delivery.is_troubled(patience):
-                return now - begin > min(TROUBLED_SECONDS, timeout)
+                return now - begin > min(TROUBLED_SECONDS if outlives else LAST_CHANCE_SECONDS, timeout)
             return now - begin > timeout or now - max(begin, delivery.progress_at) > patience
 
         self._sender.settle(lambda: self._is_drained() and delivery.is_settled(), is_hopeless)

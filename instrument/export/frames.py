@@ -13,10 +13,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
-
-import attrs
 
 from .record import Kind, Record
 
@@ -33,14 +31,14 @@ KINDS: Final[dict[int, Kind]] = {code: kind for kind, code in CODES.items()}
 
 _prefix = struct.Struct("<4sII")
 _checked = struct.Struct("<QqIB")
-HEADER_BYTES: Final = _prefix.size + _checked.size
+_header = struct.Struct(_prefix.format + _checked.format[1:])
+HEADER_BYTES: Final = _header.size
 
 ReadAt = Callable[[int, int], bytes]
 """`(size, offset)` in, at most `size` bytes out: `os.pread` of one file."""
 
 
-@attrs.frozen(slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A sound frame and where it was found."""
 
     record: Record
@@ -68,18 +66,20 @@ def scan(read_at: ReadAt, offset: int, size: int) -> Iterator[Frame]:
     window = _Window(read_at, size)
     patience = 8 * size
     end, sequence = offset, -1
-    position = window.find(offset)
+    position: int | None = offset
     while position is not None:
         header = window.get(position, HEADER_BYTES)
+        if header[: len(MARK)] != MARK:
+            position = window.find(position)
+            continue
         frame_end = position + HEADER_BYTES + int.from_bytes(header[4:8], "little")
         if len(header) == HEADER_BYTES and frame_end <= size:
             frame = _decode(header, window.get(position + HEADER_BYTES, frame_end - position - HEADER_BYTES), frame_end)
             if frame is not None:
                 if position != end:
-                    frame = attrs.evolve(frame, lost=max(1, frame.sequence - sequence - 1) if sequence >= 0 else 1)
+                    frame = frame._replace(lost=max(1, frame.sequence - sequence - 1) if sequence >= 0 else 1)
                 yield frame
-                end, sequence = frame.end, frame.sequence
-                position = window.find(end)
+                end, sequence, position = frame.end, frame.sequence, frame.end
                 continue
             # Made-up headers could have the same bytes checked again and again.
             patience -= frame_end - position
@@ -95,10 +95,9 @@ def is_of_another_version(read_at: ReadAt, size: int) -> bool:
 
 
 def _decode(header: bytes, payload: bytes, end: int) -> Frame | None:
-    _, length, checksum = _prefix.unpack_from(header)
+    _, length, checksum, sequence, time, spans, code = _header.unpack(header)
     if length > MAX_PAYLOAD or crc32(payload, crc32(header[_prefix.size :])) != checksum:
         return None
-    sequence, time, spans, code = _checked.unpack_from(header, _prefix.size)
     kind = KINDS.get(code & ~PACKED)
     content = _unpack(payload) if code & PACKED else payload
     if kind is None or content is None:
@@ -135,9 +134,9 @@ class _Window:
 
     def get(self, position: int, length: int) -> bytes:
         """`length` bytes at `position`, fewer at the end of the file."""
-        length = max(0, min(length, self._size - position))
         low = position - self._start
-        if low < 0 or low + length > len(self._data):
+        held = len(self._data)
+        if low < 0 or (low + length > held and self._start + held < self._size):
             self._data = self._read_at(min(max(length, CHUNK), self._size - position), position)
             self._start = position
             low = 0

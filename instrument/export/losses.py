@@ -30,15 +30,41 @@ REASONS: Final = frozenset(
 )
 """Reasons that servers know; other words of ours go out as `internal_sdk_error`."""
 
+REPORT_SECONDS: Final = 60.0
+
 Tally = dict[tuple[str, str], int]
 
 
 class Losses:
-    """What the books say was lost and the server has not been told yet."""
+    """What the books say was lost and the server has not been told yet. It is told once a minute, or when asked to."""
 
-    def __init__(self, *books: Books) -> None:
+    def __init__(self, *books: Books, now: float = 0.0) -> None:
         self._books: Sequence[Books] = books
         self._told: Tally = {}
+        self._due_at = now + REPORT_SECONDS
+        # Counted, as others ask at any moment, also while a report is on its way.
+        self._asked = self._begun = self._ended = 0
+
+    def ask(self) -> None:
+        """Let the next report go out at once."""
+        self._asked += 1
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no report that was asked for is still to be sent."""
+        return self._ended >= self._asked or not self.untold()
+
+    def begin(self, now: float) -> Tally | None:
+        """What is to be told now, if it is time to tell something; `end` follows. `None` before."""
+        if now < self._due_at and self._asked <= self._ended:
+            return None
+        self._begun = self._asked
+        return self.untold()
+
+    def end(self, now: float) -> None:
+        """The report that was begun is sent, or cannot be sent now."""
+        self._ended = self._begun
+        self._due_at = now + REPORT_SECONDS
 
     def untold(self) -> Tally:
         """Quantities by (reason, category) that the server does not know of."""

@@ -10,7 +10,7 @@ from typing import Final
 from .. import _fork
 from .._books import Books
 from .record import LEAST_FIRST, Kind, Record
-from .spool_books import Loss, count_spooled, move_lost
+from .spool_books import count_spooled, move_lost
 
 __all__ = ["MemorySpool"]
 
@@ -23,10 +23,9 @@ class MemorySpool:
     `append` waits for nobody, in any thread, signal handler or finalizer.
     """
 
-    def __init__(self, *, max_bytes: int = 4 * 1024 * 1024, books: Books, on_loss: Loss | None = None) -> None:
+    def __init__(self, *, max_bytes: int = 4 * 1024 * 1024, books: Books) -> None:
         self._max_bytes = max_bytes
         self._books = books
-        self.on_loss = on_loss
         self.forget()
         _fork.in_child(self.forget)
 
@@ -67,6 +66,11 @@ class MemorySpool:
     def has_neighbours(self) -> bool:
         """Nobody else can reach this memory."""
         return False
+
+    @property
+    def outlives(self) -> bool:
+        """Whether all that waits here is kept for the next process: only nothing is."""
+        return self.is_empty
 
     def close(self) -> None:
         """Nothing to close."""
@@ -131,8 +135,6 @@ class MemorySpool:
 
     def _lose(self, record: Record) -> None:
         move_lost(self._books, record.kind, "queue_overflow", 1, record.spans)
-        if self.on_loss is not None:
-            self.on_loss(record.kind, "queue_overflow", 1, record.spans)
 
     def forget(self) -> None:
         """Begin empty, as a forked child does: what was here is the parent's."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final
 
-import attrs
+from .._value import Value, made
 
 __all__ = ["RateLimits", "retry_after"]
 
@@ -21,8 +20,7 @@ CATEGORIES: Final = {"error": "error", "transaction": "transaction", "report": "
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12}")
 
 
-@attrs.frozen
-class Limit:
+class Limit(Value):
     """Over as soon as one of two clocks says so: one stands still while the machine sleeps, the other may be set."""
 
     until: float
@@ -33,11 +31,10 @@ class Limit:
         return max(0.0, min(self.until - now, self.until_wall - wall))
 
 
-@attrs.frozen
-class RateLimits:
+class RateLimits(Value):
     """The limits in force, by category. Times are seconds: `now` monotonic, `wall` since 1970."""
 
-    limits: Mapping[str, Limit] = attrs.field(factory=dict)
+    limits: Mapping[str, Limit] = made(dict)
 
     def wait(self, kind: str, now: float, wall: float) -> float:
         """Seconds until a record of this kind may be sent; 0 when it may be now."""
@@ -67,6 +64,11 @@ def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
     text = headers.get("retry-after", "").strip()[:100]
     if _SECONDS.fullmatch(text):
         return min(float(text), LONGEST_SECONDS)
+    if not text:
+        return None
+    # There since the HTTP transport was made, which is the only one whose answers have headers.
+    from email.utils import parsedate_to_datetime
+
     try:
         seconds = parsedate_to_datetime(text).timestamp() - wall
     except (TypeError, ValueError, IndexError, OverflowError):

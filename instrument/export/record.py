@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
-
-import attrs
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 __all__ = ["LEAST_FIRST", "Kind", "Record"]
 
@@ -15,8 +13,7 @@ LEAST_FIRST: Final[tuple[Kind, ...]] = ("transaction", "report", "error")
 """When there is no room, transactions go first and errors last."""
 
 
-@attrs.frozen(slots=True)
-class Record:
+class Record(NamedTuple):
     """One item as bytes."""
 
     kind: Kind

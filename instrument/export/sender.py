@@ -122,6 +122,8 @@ class Sender:
     def _start(self) -> None:
         if self._is_stopped or (self._died is not None and _clock.seconds() - self._died < REVIVAL_SECONDS):
             return
+        if _fork.is_unheard():
+            return  # the workers' own threads come later; what is recorded until then waits in the spool
         life = self._life
         if not life.acquire(blocking=False):
             return

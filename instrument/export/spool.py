@@ -21,7 +21,7 @@ from .._books import Books
 from .adoption import AdoptedSpool, adopt
 from .memory_spool import MemorySpool
 from .record import LEAST_FIRST, Kind, Record
-from .spool_books import Loss, count_spooled, move_lost
+from .spool_books import count_spooled, move_lost
 from .spool_bounds import keep_house
 from .spool_folder import Folder, folder_name, publish
 from .spool_home import Home
@@ -64,7 +64,8 @@ class FileSpool:
     """A source that keeps records in files of this process. Nothing is made on disk before the first `append`.
 
     `max_bytes` bounds this process, `total_bytes` all processes of the user, `max_age` is in seconds. What goes beyond
-    them is lost, the oldest transactions first and errors last, and counted.
+    them is lost, the oldest transactions first and errors last, and counted: in `books`, or in `orphans_books` when a
+    dead process left it to this destination.
     """
 
     _home: Home | None
@@ -83,7 +84,7 @@ class FileSpool:
         total_bytes: int = 256 * 1024 * 1024,
         max_age: float = 48 * 3600.0,
         books: Books,
-        on_loss: Loss | None = None,
+        orphans_books: Books | None = None,
         wall: Callable[[], int] = _clock.wall,
         seconds: Callable[[], float] = _clock.seconds,
     ) -> None:
@@ -93,11 +94,11 @@ class FileSpool:
         self._total_bytes = total_bytes
         self._max_age = max_age
         self._books = books
-        self.on_loss = on_loss
+        self._orphans_books = orphans_books or Books()
         self._wall = wall
         self._seconds = seconds
         self._segment_bytes = min(SEGMENT_BYTES, max(4096, max_bytes // 16))
-        self._memory = MemorySpool(max_bytes=MEMORY_BYTES, books=books, on_loss=self._tell)
+        self._memory = MemorySpool(max_bytes=MEMORY_BYTES, books=books)
         self._forget()
         _fork.in_child(self._after_fork)
 
@@ -132,6 +133,11 @@ class FileSpool:
             return any(name != own and name[0].isdigit() for name in os.listdir(self.destination))
         except OSError:
             return False
+
+    @property
+    def outlives(self) -> bool:
+        """Whether all that waits here is kept for the next process. What had to be kept in memory is not."""
+        return self._memory.is_empty
 
     def close(self) -> None:
         """Remove the folder when it is drained, else leave it for another process. A later `append` makes a new one."""
@@ -236,23 +242,26 @@ class FileSpool:
         _guard.say("spool disk again", "the spool can be written again", logging.INFO)
 
     def _read(self, kind: Kind, max_records: int, max_bytes: int) -> list[Record]:
-        home = self._home
-        if home is not None and home.is_gone:
-            self._move_out(home)
         if not self._memory.is_empty:
             self._restore()
         self._source[kind] = self._memory
         home = self._home
         if home is not None:
+            lane, records = home.lanes[kind], []
             try:
                 self._keep_house(home)
-                records = home.lanes[kind].read(max_records, max_bytes, self._wall() - int(self._max_age * 1e9))
+                records = lane.read(max_records, max_bytes, self._wall() - int(self._max_age * 1e9))
             except OSError as error:
-                _guard.say("spool read", f"the spool cannot be read now: {error}")
-                return []
+                if not home.is_gone:
+                    _guard.say("spool read", f"the spool cannot be read now: {error}")
+                    return []
             if records:
                 self._source[kind] = home
                 return records
+            # An open file can be read to its end without its folder, so this is soon enough to look.
+            if lane.segments and home.is_gone:
+                self._move_out(home)
+                return self._read(kind, max_records, max_bytes)
         return self._memory.read(kind, max_records, max_bytes)
 
     def _done(self, kind: Kind, count: int) -> None:
@@ -268,6 +277,8 @@ class FileSpool:
 
     def _restore(self) -> None:
         """Put on disk what had to be kept in memory."""
+        if self._home is not None and self._home.is_gone:
+            self._move_out(self._home)
         for kind in reversed(LEAST_FIRST):
             while not self._rest_until or self._seconds() >= self._rest_until:
                 record = self._memory.take(kind)
@@ -299,7 +310,7 @@ class FileSpool:
         if now < self._house_due:
             return
         self._house_due = now + HOUSEKEEPING_SECONDS
-        keep_house(home, self._total_bytes, self._max_age, self._lose_of_others, self._wall)
+        keep_house(home, self._total_bytes, self._max_age, self._lose_of_dead, self._lose_of_others, self._wall)
 
     def _adopt(self) -> AdoptedSpool | None:
         if not self._root.is_dir():
@@ -308,7 +319,7 @@ class FileSpool:
             with Folder.at(self._root, make=False) as root, root.folder(self._destination) as destination:
                 home = self._home
                 own = None if home is None else home.folder.path.name
-                return adopt(destination, own, max_age=self._max_age, lose=self._lose_of_others, wall=self._wall)
+                return adopt(destination, own, max_age=self._max_age, lose=self._lose_of_dead, wall=self._wall)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -324,15 +335,14 @@ class FileSpool:
 
     def _lose(self, kind: str, reason: str, records: int, spans: int) -> None:
         move_lost(self._books, kind, reason, records, spans)
-        self._tell(kind, reason, records, spans)
+
+    def _lose_of_dead(self, kind: str, reason: str, records: int, spans: int) -> None:
+        move_lost(self._orphans_books, kind, reason, records, spans)
+        self._lose_of_others(kind, reason, records, spans)
 
     def _lose_of_others(self, kind: str, reason: str, records: int, spans: int) -> None:
+        """What was left to any destination is lost; only our own server can be told of what it was to have."""
         _guard.say(f"spool lost {reason}", f"{records} of kind {kind} that a dead process left are lost: {reason}")
-        self._tell(kind, reason, records, spans)
-
-    def _tell(self, kind: str, reason: str, records: int, spans: int) -> None:
-        if self.on_loss is not None:
-            self.on_loss(kind, reason, records, spans)
 
     def _locked(self, default: D, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | D:
         if self._process != os.getpid():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from .._books import Books
 from .record import Record
 
-__all__ = ["Loss", "count_spooled", "move_lost"]
+__all__ = ["Loss", "count_spooled", "move", "move_lost"]
 
 Loss = Callable[[str, str, int, int], None]
 """Told `(kind, reason, records, spans)` of what a source lost."""
@@ -23,9 +23,14 @@ def count_spooled(books: Books, record: Record) -> None:
 
 
 def move_lost(books: Books, kind: str, reason: str, records: int, spans: int) -> None:
-    """What was spooled is lost. Reports are in no books."""
+    """What was spooled is lost."""
+    move(books, kind, "spooled", f"dropped:{reason}", records, spans)
+
+
+def move(books: Books, kind: str, before: str, after: str, records: int, spans: int) -> None:
+    """What records were counted as before, they are no more. Reports are in no books."""
     if kind == "transaction":
-        books.move("transactions", "spooled", f"dropped:{reason}", records)
-        books.move("spans", "spooled", f"dropped:{reason}", spans)
+        books.move("transactions", before, after, records)
+        books.move("spans", before, after, spans)
     elif kind == "error":
-        books.move("errors", "spooled", f"dropped:{reason}", records)
+        books.move("errors", before, after, records)

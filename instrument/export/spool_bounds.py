@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator
-from typing import Final
-
-import attrs
+from typing import Final, NamedTuple
 
 from .. import _clock
 from .adoption import FOLDER_NAME, lock_home
@@ -23,8 +21,7 @@ LEAST_AGE: Final = 48 * 3600.0
 """Younger folders of other destinations may have a longer `max_age` than ours."""
 
 
-@attrs.frozen(slots=True)
-class Tenant:
+class Tenant(NamedTuple):
     """The folder of one process, as a look from outside shows it."""
 
     destination: str
@@ -35,8 +32,23 @@ class Tenant:
     changed: int
 
 
-def keep_house(home: Home, total_bytes: int, max_age: float, lose: Loss, wall: Callable[[], int] = _clock.wall) -> None:
-    """Look at the whole spool for a bounded time and remove what is too old or too much. Raises `OSError`."""
+def keep_house(
+    home: Home,
+    total_bytes: int,
+    max_age: float,
+    lose: Loss,
+    lose_elsewhere: Loss,
+    wall: Callable[[], int] = _clock.wall,
+) -> None:
+    """Look at the whole spool for a bounded time and remove what is too old or too much. Raises `OSError`.
+
+    What is lost is told to `lose`, of other destinations than that of `home` to `lose_elsewhere`.
+    """
+    own = home.parent.path.name
+
+    def evict(tenant: Tenant, kinds: tuple[Kind, ...], surplus: int) -> int:
+        return _evict(root, tenant, kinds, lose if tenant.destination == own else lose_elsewhere, surplus)
+
     now = wall()
     oldest = now - int(max(max_age, LEAST_AGE) * 1e9)
     with Folder.at(home.parent.path.parent, make=False) as root:
@@ -44,11 +56,11 @@ def keep_house(home: Home, total_bytes: int, max_age: float, lose: Loss, wall: C
         total = sum(tenant.bytes for tenant in tenants)
         for tenant in tenants:
             if tenant.changed < oldest or (tenant.is_draft and tenant.changed < now - DRAFT_NS):
-                total -= _evict(root, tenant, LEAST_FIRST, lose, tenant.bytes)
+                total -= evict(tenant, LEAST_FIRST, tenant.bytes)
         for kind in LEAST_FIRST:
             for tenant in tenants:
                 if total > total_bytes and not tenant.is_draft and tenant.name != home.folder.path.name:
-                    total -= _evict(root, tenant, (kind,), lose, total - total_bytes)
+                    total -= evict(tenant, (kind,), total - total_bytes)
             while total > total_bytes:
                 freed = home.evict(kind)
                 if not freed:

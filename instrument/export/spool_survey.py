@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-import attrs
-
+from .._value import Value, evolve, made
 from .adoption import FOLDER_NAME
 from .descriptors import close
 from .file_lock import is_held
@@ -24,17 +23,16 @@ DESTINATION: Final = re.compile(r"[0-9a-f]{16}")
 MOST_FOLDERS: Final = 10_000
 
 
-@attrs.frozen
-class Heap:
+class Heap(Value):
     """What one process has in the spool. Of a living one it may have changed by now."""
 
     path: Path
     is_dead: bool
     bytes: int = 0
     """Of its files; some of that may have been delivered already."""
-    records: Mapping[Kind, int] = attrs.field(factory=dict)
+    records: Mapping[Kind, int] = made(dict)
     """How many records of each kind wait to be delivered."""
-    spans: Mapping[Kind, int] = attrs.field(factory=dict)
+    spans: Mapping[Kind, int] = made(dict)
     """How many spans are in them."""
     oldest: float | None = None
     """When the oldest of them was made: Unix seconds."""
@@ -112,7 +110,7 @@ def _counted(folder: Folder, heap: Heap) -> Heap:
                 spans[kind] += frame.record.spans
         finally:
             lane.close()
-    return attrs.evolve(heap, records=records, spans=spans, oldest=min(oldest, default=None))
+    return evolve(heap, records=records, spans=spans, oldest=min(oldest, default=None))
 
 
 def _nobody_cares(kind: str, reason: str, records: int, spans: int) -> None:

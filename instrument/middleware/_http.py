@@ -50,6 +50,7 @@ class RequestScope(Scope):
     def __init__(self, head: Head, trace: Trace | None) -> None:
         self._head = head
         super().__init__(HUB, trace)
+        self._is_user_set = False
 
     @property
     def request(self) -> dict[str, Any] | None:
@@ -61,6 +62,20 @@ class RequestScope(Scope):
     @request.setter
     def request(self, given: dict[str, Any] | None) -> None:
         self._given = given
+
+    @property
+    def user(self) -> dict[str, Any] | None:
+        """The `user` of events: whom the program has set, or, if that may be told, whom the framework knows."""
+        user_of = self._head.user_of
+        if self._is_user_set or user_of is None or not HUB.options.send_default_pii:
+            return self._user
+        known = _guard.foreign("user of the request", None, user_of)
+        return {key: value for key, value in known.items() if value not in (None, "")} or None if known else None
+
+    @user.setter
+    def user(self, given: dict[str, Any] | None) -> None:
+        self._user = given
+        self._is_user_set = True
 
     def continue_trace(self, trace: Trace) -> None:
         """Belong to `trace` from now on."""
@@ -164,7 +179,8 @@ class Incoming:
         self._outer_span = get_span()
         if self._owns & ISOLATION:
             self._outer_scope = swap_scope(self._scope)
-            set_span(None)
+            if self._outer_span is not None:
+                set_span(None)
         if self._owns & TRANSACTIONS and self.transaction is not None:
             self.transaction.__enter__()
 
@@ -286,7 +302,10 @@ class Layer:
         layers = self._incoming.layers
         if self.span in layers:
             layers.remove(self.span)
-        self.span.finish("internal_error" if kind is not None else None)
+        code = _guard.foreign("status of an error", None, _code_of, error) if error is not None else None
+        if code is not None:
+            self.span.set_http_status(code)
+        self.span.finish("internal_error" if kind is not None and code is None else None)
         self.span.leave()
 
 

@@ -35,9 +35,10 @@ class Jobs:
         transactions: bool,
         errors: bool,
         methods: Iterable[str],
-        accepts: Callable[[Head], bool] | None,
+        routes: Iterable[str] | Callable[[Head], bool] | None,
     ) -> Jobs:
         """What the keywords of a middleware say."""
+        accepts = routes if callable(routes) else under(routes)
         bits = (ISOLATION if isolation else 0) | (TRANSACTIONS if transactions else 0) | (ERRORS if errors else 0)
         return cls(bits, frozenset(method.upper() for method in methods), accepts)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from itertools import islice
@@ -43,8 +43,22 @@ PERSONAL = frozenset(
 )
 """Headers that tell who somebody is, or let one pass for somebody. Their values are sent only where that is wanted."""
 
+OF_TRACE: tuple[str, ...] = ("baggage", "sentry-trace", "traceparent", "tracestate")
+"""Headers that are not shown: what they say is the trace's context, or for services of other vendors alone."""
+
+NAMES = 500
+"""Names of headers that are remembered. They come from clients, so not all of them are."""
+LONGEST_NAME = 100
+
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]*")
+_LONGEST_HOST = 300
+LONGEST_HEAD = 1000
+"""Bytes of the head of a part of a form that are looked at."""
+_BOUNDARY = re.compile(r'boundary="?([A-Za-z0-9\'()+_,./:=? -]{1,70})', re.IGNORECASE)
+_NAME = re.compile(r'[;\s]name="([^"]{0,200})"', re.IGNORECASE)
+_FILE = re.compile(r'[;\s]filename="([^"]{0,500})"', re.IGNORECASE)
+_KIND = re.compile(r"\ncontent-type:([^\r\n]{0,200})", re.IGNORECASE)
 _DEFAULT_PORT = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
 
 
@@ -65,8 +79,12 @@ class Head(Protocol):
     carrier_name: str
     body_of: Callable[[int], Any] | None
     """Where a framework tells what it has read of the body, if that is not longer than so many bytes."""
-    has_titles: bool
-    """Whether the names of headers are shown as `User-Agent` and not in lower case."""
+    user_of: Callable[[], dict[str, Any] | None] | None
+    """Where a framework tells whom it has found to be logged in, without asking anybody for it."""
+    personal: frozenset[str]
+    """The names in `PERSONAL` as `shown_headers` spells them."""
+    of_trace: tuple[str, ...]
+    """Those in `OF_TRACE`, likewise."""
 
     @property
     def headers(self) -> Any:
@@ -74,6 +92,9 @@ class Head(Protocol):
 
     def header_map(self) -> dict[str, str]:
         """The headers by their names in lower case; those that came several times joined by commas."""
+
+    def shown_headers(self) -> dict[str, str]:
+        """The same, in a mapping of its own, by their names as events show them."""
 
     def scheme_and_host(self) -> tuple[str, str | None, tuple[str, str]]:
         """The scheme, the `Host` header, and the server's own name and port."""
@@ -90,25 +111,29 @@ class Head(Protocol):
 
 def request_data(head: Head, options: Options) -> dict[str, Any]:
     """What an event says of the request. Without `send_default_pii` nothing that tells who it was."""
-    personal = options.send_default_pii
-    headers = head.header_map()
-    scheme, host, (name, port) = head.scheme_and_host()
-    if not host or _HOST.fullmatch(host) is None:
-        host = f"[{name}]" if ":" in name else name
-        host = f"{host}:{port}" if host and port else host
-    url = f"{scheme}://{host.removesuffix(_DEFAULT_PORT.get(scheme, ' '))}" if host else ""
-    data: dict[str, Any] = {"method": head.method, "url": url + _encoded(head.path)}
+    scheme, host, server = head.scheme_and_host()
+    if host and len(host) > _LONGEST_HOST:
+        host = None
+    data: dict[str, Any] = {"method": head.method, "url": _origin(scheme, host, server) + _encoded(head.path)}
     query = head.query()
     if query:
         data["query_string"] = query
-    if personal and "cookie" in headers:
-        data["cookies"] = _cookies(headers["cookie"])
-    data["headers"] = _shown(headers, personal, head.has_titles)
-    data["env"] = {"SERVER_NAME": name, "SERVER_PORT": port}
-    if personal:
+    data["headers"] = shown = head.shown_headers()
+    for name in head.of_trace:
+        shown.pop(name, None)
+    if len(shown) > HEADERS:
+        data["headers"] = shown = dict(islice(shown.items(), HEADERS))
+    data["env"] = env = {"SERVER_NAME": server[0], "SERVER_PORT": server[1]}
+    if options.send_default_pii:
+        headers = head.header_map()
+        if "cookie" in headers:
+            data["cookies"] = _cookies(headers["cookie"])
         client = _client(headers) or head.peer()
         if client:
-            data["env"]["REMOTE_ADDR"] = client
+            env["REMOTE_ADDR"] = client
+    else:
+        for name in head.personal.intersection(shown):
+            shown[name] = FILTERED
     limit = BODY_LIMITS[options.max_request_body_size]
     body = head.body(limit) if limit else None
     if body is not None:
@@ -125,7 +150,7 @@ def clean_path(path: str) -> str:
 
 
 def parsed_body(raw: bytes, content_type: str) -> Any:
-    """A JSON or form body as data, or `None` for anything else."""
+    """A JSON or form body as data, or `None` for anything else. Of files in a form only the name and kind are told."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
         try:
@@ -137,7 +162,26 @@ def parsed_body(raw: bytes, content_type: str) -> Any:
             return as_form(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=HEADERS))
         except ValueError:
             return None
+    if kind == "multipart/form-data":
+        boundary = _BOUNDARY.search(content_type)
+        return as_form(_fields(raw, boundary[1].encode())) or None if boundary is not None else None
     return None
+
+
+def _fields(raw: bytes, boundary: bytes) -> Iterator[tuple[str, Any]]:
+    """The fields of a form that came in parts."""
+    for part in (b"\r\n" + raw).split(b"\r\n--" + boundary, HEADERS + 1)[1 : HEADERS + 1]:
+        head, mark, content = part.partition(b"\r\n\r\n")
+        said = head[:LONGEST_HEAD].decode("utf-8", "replace")
+        name = _NAME.search(said)
+        if not mark or name is None:
+            continue
+        file = _FILE.search(said)
+        if file is not None:
+            kind = _KIND.search(said)
+            yield name[1], {"filename": file[1], "type": kind[1].strip() if kind is not None else ""}
+        else:
+            yield name[1], content.decode("utf-8", "replace")
 
 
 def as_form(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -152,19 +196,14 @@ def as_form(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return form
 
 
-def _shown(headers: dict[str, str], personal: bool, titles: bool) -> dict[str, str]:
-    if len(headers) > HEADERS:
-        headers = dict(islice(headers.items(), HEADERS))
-    if not personal:
-        hidden = PERSONAL.intersection(headers)
-        if hidden:
-            headers = {**headers, **dict.fromkeys(hidden, FILTERED)}
-    return {_title(name): value for name, value in headers.items()} if titles else headers
-
-
-@lru_cache(maxsize=256)
-def _title(name: str) -> str:
-    return name.title()
+@lru_cache(maxsize=64)
+def _origin(scheme: str, host: str | None, server: tuple[str, str]) -> str:
+    """What a URL begins with. A `Host` that cannot be one is not believed."""
+    if not host or _HOST.fullmatch(host) is None:
+        name, port = server
+        host = f"[{name}]" if ":" in name else name
+        host = f"{host}:{port}" if host and port else host
+    return f"{scheme}://{host.removesuffix(_DEFAULT_PORT.get(scheme, ' '))}" if host else ""
 
 
 def _client(headers: dict[str, str]) -> str | None:

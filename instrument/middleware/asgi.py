@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from .. import _guard
+from ..recording import HUB
 from ._http import Incoming
-from ._jobs import METHODS, Jobs, under
-from ._request_data import Head, clean_path, parsed_body
+from ._jobs import METHODS, Jobs
+from ._request_data import BODY_LIMITS, LONGEST_NAME, NAMES, OF_TRACE, PERSONAL, Head, clean_path, parsed_body
 from ._websocket import Conversation
 
 __all__ = ["ScopeHead", "Tracing"]
@@ -45,8 +46,7 @@ class Tracing:
     ) -> None:
         self.app = app
         self._origin = origin
-        accepts = routes if callable(routes) else under(routes)
-        self._jobs = Jobs.chosen(isolation, transactions, errors, methods, accepts)
+        self._jobs = Jobs.chosen(isolation, transactions, errors, methods, routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a connection."""
@@ -119,10 +119,23 @@ class Exchange:
 class ScopeHead:
     """The head of a request, read from an ASGI scope."""
 
-    __slots__ = ("_chunks", "body_of", "carrier", "mechanism", "method", "op", "origin", "path", "route")
+    __slots__ = (
+        "_chunks",
+        "_room",
+        "body_of",
+        "carrier",
+        "mechanism",
+        "method",
+        "op",
+        "origin",
+        "path",
+        "route",
+        "user_of",
+    )
 
     carrier_name = "asgi_scope"
-    has_titles = False
+    personal = PERSONAL
+    of_trace = OF_TRACE
 
     def __init__(self, scope: Scope, origin: str, route: str | None = None) -> None:
         self.carrier = scope
@@ -133,7 +146,9 @@ class ScopeHead:
         self.method = str(scope.get("method") or "GET").upper()
         self.path = clean_path(str(scope.get("path") or "/"))
         self.body_of: Callable[[int], Any] | None = None
-        self._chunks: list[bytes] | None = None
+        self.user_of: Callable[[], dict[str, Any] | None] | None = None
+        self._chunks: list[bytes] = []
+        self._room: int | None = None
 
     @property
     def headers(self) -> Any:
@@ -142,11 +157,17 @@ class ScopeHead:
 
     def header_map(self) -> dict[str, str]:
         """The headers by their names in lower case; those that came several times joined by commas."""
+        recall = _header_names.get
         found: dict[str, str] = {}
         for key, value in self.headers:
-            name, text = key.decode("latin-1").lower(), value.decode("latin-1")
+            name = recall(key)
+            if name is None:
+                name = _header_name(key)
+            text = value.decode("latin-1")
             found[name] = f"{found[name]}, {text}" if name in found else text
         return found
+
+    shown_headers = header_map
 
     def scheme_and_host(self) -> tuple[str, str | None, tuple[str, str]]:
         """The scheme, the `Host` header, and the server's own name and port."""
@@ -166,26 +187,39 @@ class ScopeHead:
         return str(client[0]) if client else None
 
     def keep(self, message: Message) -> None:
-        """Remember a part of the body that the application reads, as long as it may be worth showing."""
+        """Remember a part of the body that the application reads, as long as the whole may be worth showing."""
         chunk = message.get("body")
         if chunk:
-            if self._chunks is None:
-                self._chunks = []
-            if len(self._chunks) < CHUNKS:
+            room = BODY_LIMITS[HUB.options.max_request_body_size] if self._room is None else self._room
+            self._room = room = room - len(chunk)
+            if room < 0 or len(self._chunks) >= CHUNKS:
+                self._room = -1
+                self._chunks.clear()
+            else:
                 self._chunks.append(chunk)
 
     def body(self, limit: int) -> Any:
         """What the application has read of the body, parsed."""
         if self.body_of is not None:
             return self.body_of(limit)
-        chunks = self._chunks
-        if not chunks or len(chunks) >= CHUNKS or sum(map(len, chunks)) > limit:
+        if not self._chunks:
             return None
         kind = next((value for key, value in self.headers if key == b"content-type"), b"")
-        return _guard.foreign("request body", None, parsed_body, b"".join(chunks), kind.decode("latin-1"))
+        return _guard.foreign("request body", None, parsed_body, b"".join(self._chunks), kind.decode("latin-1"))
 
 
-CHUNKS = 32
+_header_names: dict[bytes, str] = {}
+"""For names of headers that have been seen how they are shown."""
+
+
+def _header_name(key: bytes) -> str:
+    name = key.decode("latin-1").lower()
+    if len(_header_names) < NAMES and len(key) <= LONGEST_NAME:
+        _header_names[key] = name
+    return name
+
+
+CHUNKS = 200
 """A body that comes in more parts than this is not shown."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from weakref import WeakSet
 from celery import Celery, signals
 
 from .. import _guard, api
+from .._clock import wall
 from ..recording import (
     HUB,
     NoopTransaction,
@@ -30,6 +32,8 @@ __all__ = ["trace"]
 ORIGIN = "auto.queue.celery"
 _RUN = "_instrument_run"
 _HEADERS = ("sentry-trace", "baggage", "traceparent", "tracestate")
+_SENT = "sentry-task-enqueued-time"
+"""The header with the seconds since 1970 at which a message was sent, as Sentry's own SDK names and writes it."""
 _STATUS = {"SUCCESS": "ok", "FAILURE": "internal_error", "RETRY": "aborted", "REJECTED": "aborted", "IGNORED": "ok"}
 _traced: WeakSet[Any] = WeakSet()
 
@@ -64,9 +68,9 @@ def _publishing(app: Celery, send_task: Callable[..., Any]) -> Callable[..., Any
             return send_task(name, *args, **options)
         with span("queue.publish", str(name)) as current:
             current.update_data({"sentry.origin": ORIGIN, "messaging.system": _system(app, "broker_write_url")})
-            ours = _outgoing()
-            if ours:
-                options["headers"] = {**(options.get("headers") or {}), **ours}
+            if options.get("retries"):
+                current.set_data("messaging.message.retry.count", options["retries"])
+            options["headers"] = {**(options.get("headers") or {}), **_outgoing(), _SENT: f"{wall() / 1e9:.6f}"}
             result = send_task(name, *args, **options)
             current.set_data("messaging.message.id", str(getattr(result, "id", "")))
             return result
@@ -101,6 +105,9 @@ class _Run:
                 "messaging.message.id": str(task_id),
                 "messaging.message.retry.count": int(getattr(request, "retries", 0) or 0),
             }
+            latency = None if eager else _latency(_header(request, _SENT))
+            if latency is not None:
+                self.transaction.data["messaging.message.receive.latency"] = latency
         self._block = ScopeBlock(Scope(HUB, self.transaction.trace), isolated=True)
         self._block.__enter__()
         self.transaction.__enter__()
@@ -138,9 +145,21 @@ def _after(sender: Any = None, state: str | None = None, **_: Any) -> None:
 
 def _incoming(request: Any) -> Mapping[str, Any]:
     """The headers of the message a task came with."""
+    return {name: _header(request, name) for name in _HEADERS}
+
+
+def _header(request: Any, name: str) -> Any:
     given = vars(request)
-    nested = given.get("headers") or {}
-    return {name: given.get(name) or nested.get(name) or "" for name in _HEADERS}
+    return given.get(name) or (given.get("headers") or {}).get(name) or ""
+
+
+def _latency(sent: Any) -> float | None:
+    """Milliseconds since the message was sent; none below zero, where the clocks of two machines differ."""
+    try:
+        milliseconds = wall() / 1e6 - float(sent) * 1e3
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return max(round(milliseconds, 3), 0.0) if math.isfinite(milliseconds) else None
 
 
 def _system(app: Celery, url: str) -> str:

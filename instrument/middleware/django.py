@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from .. import _guard, api
 from ..recording import here, span
 from ._http import Incoming, Layer, incoming_of
-from ._jobs import METHODS, Jobs, under
+from ._jobs import METHODS, Jobs
 from ._request_data import Head, as_form, parsed_body
 from .asgi import ScopeHead
 from .wsgi import Body, EnvironHead
@@ -43,7 +43,7 @@ class Tracing:
     routes: Iterable[str] | None = None
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
-        self._jobs = Jobs.chosen(self.isolation, self.transactions, self.errors, self.methods, under(self.routes))
+        self._jobs = Jobs.chosen(self.isolation, self.transactions, self.errors, self.methods, self.routes)
         self._is_async = bool(iscoroutinefunction(get_response))
         self.get_response = _layered(get_response)
         if self._is_async:
@@ -98,6 +98,7 @@ def _head(request: Any) -> Head:
     scope = getattr(request, "scope", None)
     head: Head = ScopeHead(scope, ORIGIN) if scope is not None else EnvironHead(request.META, ORIGIN)
     head.body_of = partial(_body, request)
+    head.user_of = partial(_user, request)
     return head
 
 
@@ -260,6 +261,20 @@ def _watch_templates() -> None:
 
     setattr(render, _MARK, True)
     template_backend.Template.render = render
+
+
+def _user(request: Any) -> dict[str, Any] | None:
+    """Who is logged in, if something has asked for it already: nothing here leads to a query."""
+    known = vars(request)
+    user = known.get("_cached_user") or known.get("_acached_user")
+    # What an anonymous one, which is no model, does not have.
+    meta = getattr(type(user), "_meta", None)
+    if meta is None:
+        return None
+    kept = vars(user)
+    key = kept.get(meta.pk.attname)
+    name, email = kept.get(user.USERNAME_FIELD), kept.get(user.get_email_field_name())
+    return {"id": str(key), "username": name, "email": email} if key is not None else None
 
 
 def _body(request: Any, limit: int) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Flask, got_request_exception, has_request_context, request, request_started
+from flask import Blueprint, Flask, g, got_request_exception, has_request_context, request, request_started, session
 from flask.signals import before_render_template, template_rendered
 from werkzeug.exceptions import HTTPException
 
@@ -96,6 +96,8 @@ def _routed(app: Flask, **_: Any) -> None:
     incoming = _current()
     if incoming is not None:
         incoming.head.body_of = partial(_body, request.environ["werkzeug.request"])
+        visit: Any = session
+        incoming.head.user_of = partial(_user, g._get_current_object(), visit._get_current_object())
         if rule is not None:
             incoming.name(rule.rule)
 
@@ -139,6 +141,16 @@ def _rendered(app: Flask, **_: Any) -> None:
 
 def _current() -> Incoming | None:
     return incoming_of(request.environ) if has_request_context() else None
+
+
+def _user(kept: Any, visit: Any) -> dict[str, Any] | None:
+    """Whom Flask-Login has loaded. Only what is in the object is read, as more may lead to a query."""
+    user = vars(kept).get("_login_user")
+    known = vars(user) if user is not None else {}
+    key = visit.get("_user_id") or known.get("id")
+    if not known or key is None:
+        return None
+    return {"id": str(key), "username": known.get("username"), "email": known.get("email")}
 
 
 def _body(read: Any, limit: int) -> Any:

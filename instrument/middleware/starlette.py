@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
+from starlette.authentication import BaseUser
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -82,6 +84,9 @@ class _Traced:
             if len(self._app.routes) != self._count:
                 self._count = len(self._app.routes)
                 self._watch_routes(self._app.routes, _below(self._chosen))
+            incoming = incoming_of(scope)
+            if incoming is not None:
+                incoming.head.user_of = partial(_user, scope)
             await watched(scope, receive, send)
 
         return watch
@@ -134,6 +139,15 @@ def _path(route: Any, scope: Scope) -> str:
     if context is not None and getattr(context, "original_route", None) is route:
         route = context
     return str(getattr(route, "path", None) or getattr(route, "path_format", ""))
+
+
+def _user(scope: Scope) -> dict[str, Any] | None:
+    """Whom the middleware for authentication has found."""
+    user = scope.get("user")
+    if not isinstance(user, BaseUser) or not user.is_authenticated:
+        return None
+    known = getattr(user, "__dict__", {})
+    return {"id": known.get("id"), "username": user.display_name, "email": known.get("email")}
 
 
 def _below(chosen: Iterable[Any]) -> set[Any]:

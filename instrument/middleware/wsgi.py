@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from .. import _guard
 from ._http import Incoming
-from ._jobs import METHODS, Jobs, under
-from ._request_data import Head, clean_path
+from ._jobs import METHODS, Jobs
+from ._request_data import LONGEST_NAME, NAMES, OF_TRACE, PERSONAL, Head, clean_path
 
 __all__ = ["EnvironHead", "Tracing", "environ_path"]
 
@@ -42,8 +43,7 @@ class Tracing:
     ) -> None:
         self.app = app
         self._origin = origin
-        accepts = routes if callable(routes) else under(routes)
-        self._jobs = Jobs.chosen(isolation, transactions, errors, methods, accepts)
+        self._jobs = Jobs.chosen(isolation, transactions, errors, methods, routes)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Handle a request."""
@@ -52,7 +52,7 @@ class Tracing:
             return self.app(environ, start_response)
 
         def started(status: str, *args: Any, **kwargs: Any) -> Any:
-            request.code = _code(status)
+            request.code = _code(status) if type(status) is str else None
             return start_response(status, *args, **kwargs)
 
         try:
@@ -161,11 +161,12 @@ def _watched(request: Incoming, body: Iterable[bytes], environ: Environ) -> Iter
 class EnvironHead:
     """The head of a request, read from a WSGI environ."""
 
-    __slots__ = ("body_of", "carrier", "mechanism", "method", "origin", "path", "route")
+    __slots__ = ("body_of", "carrier", "mechanism", "method", "origin", "path", "route", "user_of")
 
     op = "http.server"
     carrier_name = "wsgi_environ"
-    has_titles = True
+    personal = frozenset(name.title() for name in PERSONAL)
+    of_trace = tuple(name.title() for name in OF_TRACE)
 
     def __init__(self, environ: Environ, origin: str, route: str | None = None) -> None:
         self.carrier = environ
@@ -173,6 +174,7 @@ class EnvironHead:
         self.mechanism = origin.rpartition(".")[2]
         self.route = route
         self.body_of: Callable[[int], Any] | None = None
+        self.user_of: Callable[[], dict[str, Any] | None] | None = None
         self.method = str(environ.get("REQUEST_METHOD", "GET")).upper()
         self.path = environ_path(environ)
 
@@ -183,10 +185,14 @@ class EnvironHead:
 
     def header_map(self) -> dict[str, str]:
         """The headers by their names in lower case."""
-        known = _header_names
+        return {name.lower(): value for name, value in self.shown_headers().items()}
+
+    def shown_headers(self) -> dict[str, str]:
+        """The headers by their names with capitals: `User-Agent`."""
+        recall = _header_names.get
         found = {}
         for key, value in self.carrier.items():
-            name = known.get(key)
+            name = recall(key)
             if name is None:
                 name = _header_name(key)
             if name and type(value) is str and value:
@@ -215,15 +221,12 @@ class EnvironHead:
 _header_names: dict[Any, str] = {}
 """For keys of environs that have been seen the header's name, empty for what is none."""
 
-NAMES = 500
-
 
 def _header_name(key: Any) -> str:
     name = ""
     if isinstance(key, str) and (key.startswith("HTTP_") or key in ("CONTENT_TYPE", "CONTENT_LENGTH")):
-        name = key.removeprefix("HTTP_").lower().replace("_", "-")
-    # Names come from clients, so not all of them are remembered.
-    if len(_header_names) < NAMES:
+        name = key.removeprefix("HTTP_").replace("_", "-").title()
+    if len(_header_names) < NAMES and len(key) <= LONGEST_NAME:
         _header_names[key] = name
     return name
 
@@ -236,7 +239,8 @@ def environ_path(environ: Mapping[str, Any]) -> str:
     return clean_path(path)
 
 
-def _code(status: Any) -> int | None:
+@lru_cache(maxsize=64)
+def _code(status: str) -> int | None:
     """The three digits a status line begins with."""
-    digits = status[:3] if isinstance(status, str) else ""
+    digits = status[:3]
     return int(digits) if len(digits) == 3 and digits.isdecimal() and digits.isascii() else None

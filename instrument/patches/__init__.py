@@ -4,6 +4,7 @@ A patch says which callables of its library it watches and what it reads there (
 guarded, counted and undone is the same for all. This door is light: it imports neither wrapt nor a patched library.
 """
 
+from ._begun import note_begin
 from .by_name import trace_by_name
 from .http_client import HttpClient
 from .logging import Logging
@@ -20,6 +21,7 @@ __all__ = [
     "Rewrite",
     "apply",
     "listing",
+    "note_begin",
     "remove",
     "select",
     "settle",

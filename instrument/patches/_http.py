@@ -8,10 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import _clock, _guard
+from .. import _guard
+from .._clock import ticks, wall
 from ..dsn import Dsn
 from ..propagation import is_target, merge_baggage
-from ..recording import HUB, NoopSpan, NoopTransaction, Span, here, start_span, status_of_http
+from ..recording import (
+    HUB,
+    NoopSpan,
+    NoopTransaction,
+    Span,
+    Transaction,
+    header_lines,
+    here,
+    start_span,
+    status_of_http,
+)
 
 __all__ = ["Outgoing", "is_signed", "merged", "parts_of"]
 
@@ -19,15 +30,17 @@ __all__ = ["Outgoing", "is_signed", "merged", "parts_of"]
 class Outgoing:
     """A request from the moment it is sent until the head of its answer is there, or until it is clear that none comes.
 
-    `headers` are those that continue the trace at the other side; empty where none may go.
+    `headers` are those that continue the trace at the other side; empty where none may go. For a client that writes its
+    requests itself, `lines` are the same.
     """
 
-    __slots__ = ("_crumb", "_is_done", "headers", "span")
+    __slots__ = ("_goes_along", "_method", "_url", "span")
 
-    headers: Mapping[str, str]
     span: Span | None
-    _crumb: dict[str, Any]
-    _is_done: bool
+    _method: str
+    _url: str
+    _goes_along: bool
+    """Whether the server is told of the trace."""
 
     @classmethod
     def begin(cls, origin: str, method: str, address: tuple[str, str, str], *, tracing: bool = True) -> Outgoing | None:
@@ -36,30 +49,51 @@ class Outgoing:
         `None` where nothing is recorded: before `init`, suppressed, or sent to our own destination.
         """
         current = here()
-        if not HUB.is_recording or (isinstance(current, NoopSpan) and current.suppresses):
+        kind = type(current)
+        is_recorded = kind is Span or kind is Transaction  # what it is nearly always, found out at the least price
+        if not is_recorded and (not HUB.is_recording or (isinstance(current, NoopSpan) and current.suppresses)):
             return None
-        bare, query, fragment = address
-        if HUB.options.dsn is not None and _is_our_own(bare, HUB.options.dsn):
+        options = HUB.options
+        url, query, fragment = address
+        if options.dsn is not None and _is_our_own(url, options.dsn):
             return None
-        request = cls()
-        request._is_done = False
-        request._crumb = {"url": bare, "method": method}
-        request.span, request.headers = None, {}
+        request = _Open()
+        request._method = method
+        request._url = url
+        request.span = None
+        request._goes_along = False
         if not tracing:
             return request
-        if current is not None and not isinstance(current, NoopTransaction):
-            span = request.span = current = start_span(Span, current, "http.client", f"{method} {bare}")
-            data = span.data = {"sentry.origin": origin, "url": bare, "http.method": method}
+        if current is not None and (is_recorded or not isinstance(current, NoopTransaction)):
+            span = request.span = start_span(Span, current, "http.client", f"{method} {url}")
+            data = span.data = {"sentry.origin": origin, "url": url, "http.method": method}
             if query:
                 data["http.query"] = query
             if fragment:
                 data["http.fragment"] = fragment
-        targets = HUB.options.trace_propagation_targets
-        if (targets is None or is_target(f"{bare}?{query}" if query else bare, targets)) and not (
+        targets = options.trace_propagation_targets
+        request._goes_along = (targets is None or is_target(f"{url}?{query}" if query else url, targets)) and not (
             query and "X-Amz-Signature=" in query
-        ):
-            request.headers = _headers(current)
+        )
         return request
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that make the server's work a child of the request, or of what the request is made in."""
+        if not self._goes_along:
+            return {}
+        current = self.span if self.span is not None else here()
+        if current is not None:
+            return current.trace_headers()
+        scope = HUB.scope
+        return scope.trace.headers(scope.span_id)
+
+    @property
+    def lines(self) -> bytes:
+        """The headers as HTTP/1.1 has them, without the end of the last line."""
+        if self.span is not None:
+            return header_lines(self.span) if self._goes_along else b""
+        return "\r\n".join([f"{name}: {value}" for name, value in self.headers.items()]).encode("latin-1")
 
     def note_peer(self, host: str, port: int) -> None:
         """The request goes through this proxy."""
@@ -68,53 +102,51 @@ class Outgoing:
 
     def answered(self, code: int, reason: str | None) -> None:
         """The head of the answer is there."""
-        self._is_done = True
+        self.__class__ = Outgoing
         span = self.span
         if span is not None:
             span.status = status_of_http(code)
             span.tags = {"http.status_code": str(code)}
-            if span.data is not None:
-                span.data["http.response.status_code"] = code
-                span.data["reason"] = reason or ""
+            data = span.data
+            if data is not None:
+                data["http.response.status_code"] = code
+                data["reason"] = reason or ""
             span.finish()
-        self._leave_crumb(code, reason)
+        data = {"url": self._url, "method": self._method, "status_code": code, "reason": reason or ""}
+        _leave_crumb("info" if code < 400 else "warning" if code < 500 else "error", data)
 
     def failed(self, error: BaseException | None) -> None:
         """There is no answer: refused, reset, too late, or not asked for."""
-        self._is_done = True
+        self.__class__ = Outgoing
         if self.span is not None:
             self.span.status = "internal_error"
             self.span.__exit__(None if error is None else type(error), error, None)
-        self._leave_crumb(None, None)
+        _leave_crumb("error", {"url": self._url, "method": self._method})
 
-    def _leave_crumb(self, code: int | None, reason: str | None) -> None:
-        data = self._crumb
-        if code is not None:
-            data["status_code"] = code
-            data["reason"] = reason or ""
-        scope = HUB.scope
-        crumb = {
-            "timestamp": _clock.wall() / 1e9,
-            "type": "http",
-            "category": "http",
-            "level": "error" if code is None or code >= 500 else "warning" if code >= 400 else "info",
-            "data": data,
-        }
-        if HUB.options.before_breadcrumb is None:
-            scope.breadcrumbs.append(crumb)  # it is plain data already
-        else:
-            scope.add_breadcrumb(crumb)
+    def body_ended(self) -> None:
+        """The body has been read, or given up; not told once the transaction has been handed over."""
+        span = self.span
+        if span is not None and span.end_ticks is not None and span.data is not None and span.transaction is not None:
+            span.data["http.response.body_seconds"] = (ticks() - span.end_ticks) / 1e9
+
+
+class _Open(Outgoing):
+    """One of which nobody knows yet how it ends. Dropped, it has failed."""
+
+    __slots__ = ()
 
     def __del__(self) -> None:
-        if not self._is_done and self.span is not None:
+        if self.span is not None:
             _guard.guarded("dropped request", None, self.span.finish, "internal_error")
 
 
-def _headers(current: Span | None) -> Mapping[str, str]:
-    if current is not None:
-        return current.trace_headers()
+def _leave_crumb(level: str, data: dict[str, Any]) -> None:
     scope = HUB.scope
-    return scope.trace.headers(scope.span_id)
+    crumb = {"timestamp": wall() / 1e9, "type": "http", "category": "http", "level": level, "data": data}
+    if HUB.options.before_breadcrumb is None:
+        scope.breadcrumbs.append(crumb)  # it is plain data already
+    else:
+        scope.add_breadcrumb(crumb)
 
 
 def parts_of(url: str) -> tuple[str, str, str]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from typing import Any
 
-import attrs
-
 from .. import _guard
+from .._value import fields
 from ..api import trace_headers
 from ..options import Options
 from ..propagation import TraceContext, read_headers
 from ..recording import HUB, continue_here, get_scope, get_span, here
+from ._begun import is_by_environment, names_traced
 from ._context import leave
+from .by_name import trace_by_name
 from .register import starter
 
 __all__ = ["RemoteCall", "Start", "outgoing"]
@@ -78,31 +78,41 @@ class Start:
 
 
 def _settings() -> bytes | None:
-    """`init` and what it was told, pickled. `None` when it cannot be: half of the options would be another program."""
+    """`init` and what it was told, pickled. `None` when it cannot be: half of the options would be another program.
+
+    All of them are told: one that code gave as the default would else be the environment's again.
+    """
     if not HUB.is_recording:
         return None
-    defaults = Options()
+    import pickle
+
     given = {}
-    for field in attrs.fields(Options):
-        value = getattr(HUB.options, field.name)
-        if value != getattr(defaults, field.name):
-            given[field.name] = value
-            try:
-                pickle.dumps(value)
-            except (pickle.PicklingError, AttributeError, TypeError) as error:
-                _guard.say("child process", f"a child process is not configured: {field.name} cannot be sent: {error}")
-                return None
-    return pickle.dumps((starter(), given))
+    for name, field in fields(Options).items():
+        value = getattr(HUB.options, name)
+        if value is None and not field.none:
+            continue
+        given[name] = value
+        try:
+            pickle.dumps(value)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            _guard.say("child process", f"a child process is not configured: {name} cannot be sent: {error}")
+            return None
+    return pickle.dumps((starter(), given, is_by_environment(), names_traced()))
 
 
 def _arrive(headers: dict[str, str] | None, settings: bytes | None) -> Start:
     start = Start(headers)
-    if settings is not None and not HUB.is_recording:
+    if settings is not None:
         _guard.guarded("start of a child process", None, _configure, settings)
     _guard.guarded("start of a child process", None, start.begin)
     return start
 
 
 def _configure(settings: bytes) -> None:
-    init, given = pickle.loads(settings)
-    init(**given)
+    """Do as the parent did: its `init` beats the environment, and the child's own, in its main module, beats both."""
+    import pickle
+
+    init, given, is_parent_by_environment, names = pickle.loads(settings)
+    if not HUB.is_recording or (is_by_environment() and not is_parent_by_environment):
+        init(**given)
+    trace_by_name(names)

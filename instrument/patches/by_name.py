@@ -9,18 +9,18 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import attrs
-
 from .. import _guard
+from .._value import Value
 from ..recording import Span, SpanRecipe, begin_transaction, decorate, here
+from ._arrivals import listen
+from ._begun import note_name
 
 __all__ = ["trace_by_name"]
 
 OP = "function"
 
 
-@attrs.frozen
-class _Either:
+class _Either(Value):
     """Each call is a child of the current span, or a transaction where there is none."""
 
     child: SpanRecipe
@@ -48,8 +48,6 @@ def trace_by_name(names: Iterable[str]) -> None:
 
     A name that cannot be used is a warning, and the others are traced.
     """
-    import wrapt
-
     for name in names:
         module, colon, path = name.partition(":")
         if not (colon and all(part.isidentifier() for part in (*module.split("."), *path.split(".")))):
@@ -57,11 +55,15 @@ def trace_by_name(names: Iterable[str]) -> None:
         elif module == "__main__":
             _warn(name, "the program itself runs as soon as it is there; give the name of a module that it imports")
         else:
-            wrapt.register_post_import_hook(_hook(name, module, path), module)
+            note_name(name)
+            hook = _hook(name, module, path)
+            listen(module, hook)
+            if module in sys.modules:
+                hook()
 
 
-def _hook(name: str, module: str, path: str) -> Callable[[Any], None]:
-    return lambda _: _guard.guarded(f"trace of {name}", None, _trace, name, module, path)
+def _hook(name: str, module: str, path: str) -> Callable[[], None]:
+    return lambda: _guard.guarded(f"trace of {name}", None, _trace, name, module, path)
 
 
 def _trace(name: str, module: str, path: str) -> None:

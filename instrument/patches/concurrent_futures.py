@@ -18,6 +18,7 @@ class ThreadExecutor(LibraryPatch):
     """`ThreadPoolExecutor`: `submit`, `map`, and with them `loop.run_in_executor`."""
 
     name = "concurrent.futures.thread"
+    is_light = True
 
     def hooks(self) -> Iterable[Around]:
         """A piece of work, where it is made and where it runs: no frame of ours shows in its tracebacks."""
@@ -31,6 +32,7 @@ class ProcessExecutor(LibraryPatch):
     """`ProcessPoolExecutor`: `submit` and `map`."""
 
     name = "concurrent.futures.process"
+    is_light = True
 
     def hooks(self) -> Iterable[Rewrite]:
         """Where work is handed in; `map` goes through it."""

@@ -19,6 +19,7 @@ class ExceptHook(LibraryPatch):
     """`sys.excepthook`: what ends the program. Not at the prompt, where every mistake would come along."""
 
     name = "sys"
+    is_light = True
 
     def hooks(self) -> Iterable[Around]:
         """The hook."""
@@ -29,6 +30,7 @@ class UnraisableHook(LibraryPatch):
     """`sys.unraisablehook`: errors in `__del__` and wherever else there is nobody to raise them at."""
 
     name = "sys"
+    is_light = True
 
     def hooks(self) -> Iterable[Around]:
         """The hook."""
@@ -39,6 +41,7 @@ class ThreadHook(LibraryPatch):
     """`threading.excepthook`: what ends a thread."""
 
     name = "threading"
+    is_light = True
 
     def hooks(self) -> Iterable[Around]:
         """The hook."""

@@ -31,6 +31,7 @@ class Logging(LibraryPatch):
     """
 
     name = "logging"
+    is_light = True
 
     def __init__(
         self, *, level: int | None = logging.INFO, event_level: int | None = logging.ERROR, ignore: Iterable[str] = ()

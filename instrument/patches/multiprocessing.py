@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ..recording import is_suppressed
+from ._begun import names_traced
 from ._context import Bound
 from ._processes import RemoteCall, Start, outgoing
 from .patch import Around, LibraryPatch, Rewrite
@@ -45,8 +46,17 @@ class Pools(LibraryPatch):
 def _starting(process: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if is_suppressed():
         return None
-    serves = getattr(getattr(process, "_target", None), "__module__", None) in _SERVICES
-    setattr(process, _START, Start(None if serves else outgoing()))
+    values = vars(process)
+    serves = getattr(values.get("_target"), "__module__", None) in _SERVICES
+    start = Start(None if serves else outgoing())
+    if names_traced():
+        # A fresh interpreter reads them in their order: first what to trace, then the function, found by its name.
+        own = dict(values)
+        values.clear()
+        values[_START] = start
+        values.update(own)
+    else:
+        values[_START] = start
     return process
 
 

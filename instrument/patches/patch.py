@@ -7,13 +7,17 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
-import attrs
-
-from .._guard import guarded, say
+from .._clock import exact_seconds
+from .._guard import hooked, say
+from .._value import Value
+from ._seat import Seat
+from ._versions import misfit, version_of
 
 __all__ = ["Around", "LibraryPatch", "Patch", "Rewrite"]
 
 MOST_FAULTS: Final = 10
+TIMED: Final = 61
+"""One call in so many is timed: a prime, so that callables which are called in turn all have theirs."""
 _NOTHING: Final = object()
 
 
@@ -27,8 +31,7 @@ class Patch(Protocol):
         """Take it off; the library is as it was."""
 
 
-@attrs.frozen
-class Around:
+class Around(Value):
     """Watch a callable, `target` as in "HTTPConnection.close".
 
     `before(instance, args, kwargs)` runs first; what it returns, if not `None`, goes to `after(state, result, error)`,
@@ -38,26 +41,15 @@ class Around:
     target: str
     before: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
     after: Callable[[Any, Any, BaseException | None], None] | None = None
+    only_failures: bool = False
+    """Whether `after` is called only when the callable raises."""
 
 
-@attrs.frozen
-class Rewrite:
+class Rewrite(Value):
     """Change what a callable is called with: `change(instance, args, kwargs)` returns both anew, or `None`."""
 
     target: str
     change: Callable[[Any, tuple[Any, ...], dict[str, Any]], tuple[tuple[Any, ...], dict[str, Any]] | None]
-
-
-@attrs.define(eq=False)
-class _Seat:
-    """A place where a wrapper sits: the owner's attribute, and what the owner itself held there before, if anything."""
-
-    owner: Any
-    attribute: str
-    former: Any
-    wrapper: Any = None
-    is_on: bool = True
-    """What a wrapper asks that could not be taken out, because somebody else has wrapped it since."""
 
 
 class LibraryPatch:
@@ -71,67 +63,88 @@ class LibraryPatch:
     """The module that is patched, and what the patch is called."""
     distribution: str | None = None
     """What the library is called where it is published, if that is not the name of its module."""
+    oldest: tuple[int, ...] = ()
+    """The first version of the library that it is put onto."""
+    below: tuple[int, ...] = ()
+    """The first version that it is no longer put onto."""
+    is_light: bool = False
+    """Whether its wrappers are functions of Python, for what is there before any library is; else they are wrapt's."""
 
     def __init__(self) -> None:
         self.calls = 0
         self.faults = 0
         self.why_off = ""
-        self._seats: list[_Seat] = []
+        self._seats: list[Seat] = []
+        self._next_timed = TIMED
+        self._timed_calls = 0
+        self._timed_seconds = 0.0
+
+    @property
+    def version(self) -> str | None:
+        """The library's, once it is imported."""
+        return version_of(self.name, self.distribution)
+
+    @property
+    def owners(self) -> dict[str, str]:
+        """The callables it wraps, and for each the package whose wrapper is the outermost there."""
+        return {seat.target: seat.owner_now() for seat in self._seats}
+
+    @property
+    def nanoseconds(self) -> int | None:
+        """What our part of a call takes on average; `None` before enough calls were timed, one in `TIMED`."""
+        return round(self._timed_seconds / self._timed_calls * 1e9) if self._timed_calls else None
 
     def hooks(self) -> Iterable[Around | Rewrite]:
         """The callables to wrap. The library has been imported when this is asked."""
         return ()
 
     def install(self) -> None:
-        """Wrap the callables, all or none. Raises `ValueError` when one is missing, or cannot be."""
+        """Wrap the callables, all or none. Raises `ValueError` when one is missing, or the version does not fit."""
         if self._seats:
             return
         self.why_off = ""
         self.faults = 0
+        if self.oldest or self.below:
+            why = misfit(self.version, self.oldest, self.below)
+            if why:
+                raise ValueError(why)
         try:
             for hook in self.hooks():
                 self._seats.append(self._seat(hook))
         except (AttributeError, TypeError) as error:
             self.uninstall()
-            raise ValueError(f"it is not what the patch is made for: {error}") from error
+            place = getattr(sys.modules[self.name], "__file__", None) or "a folder without a file of code"
+            raise ValueError(f"it is not what the patch is made for: {error} ({place})") from error
 
     def uninstall(self) -> None:
         """Put the originals back. Where somebody else has wrapped ours since, ours stays and only passes on."""
         while self._seats:
-            seat = self._seats.pop()
-            seat.is_on = False
-            if vars(seat.owner).get(seat.attribute) is not seat.wrapper:
-                continue
-            if seat.former is _NOTHING:
-                delattr(seat.owner, seat.attribute)
-            else:
-                setattr(seat.owner, seat.attribute, seat.former)
+            self._seats.pop().leave()
 
-    def _seat(self, hook: Around | Rewrite) -> _Seat:
-        import wrapt
-
+    def _seat(self, hook: Around | Rewrite) -> Seat:
         path, _, attribute = hook.target.rpartition(".")
         owner: Any = sys.modules[self.name]
         for part in path.split(".") if path else ():
             owner = getattr(owner, part)
-        holders = owner.__mro__ if isinstance(owner, type) else (owner,)
-        original: Any = next((vars(one)[attribute] for one in holders if attribute in vars(one)), _NOTHING)
-        if original is _NOTHING:
-            raise AttributeError(f"{self.name}.{hook.target}")
-        seat = _Seat(owner, attribute, vars(owner).get(attribute, _NOTHING))
+        seat = Seat(hook.target, owner, attribute)
         call = self._around(seat, hook) if isinstance(hook, Around) else self._rewrite(seat, hook)
-        seat.wrapper = wrapt.FunctionWrapper(original, call)
-        setattr(owner, attribute, seat.wrapper)
+        seat.take(call, is_light=self.is_light)
         return seat
 
-    def _around(self, seat: _Seat, hook: Around) -> Callable[..., Any]:
-        name, before, after = self.name, hook.before, hook.after
+    def _around(self, seat: Seat, hook: Around) -> Callable[..., Any]:
+        name, before, after, ends_well = self.name, hook.before, hook.after, not hook.only_failures
 
         def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             if not seat.is_on:
                 return wrapped(*args, **kwargs)
-            self.calls += 1
-            state = guarded(name, _NOTHING, before, instance, args, kwargs)
+            number = self.calls = self.calls + 1
+            if number < self._next_timed:
+                begin = 0.0
+                state = hooked(name, _NOTHING, before, instance, args, kwargs)
+            else:
+                begin = exact_seconds()
+                state = hooked(name, _NOTHING, before, instance, args, kwargs)
+                self._note_time(begin, number)
             if state is None or state is _NOTHING or after is None:
                 if state is _NOTHING:
                     self._count_fault()
@@ -139,22 +152,29 @@ class LibraryPatch:
             try:
                 result = wrapped(*args, **kwargs)
             except BaseException as error:
-                if guarded(name, _NOTHING, after, state, None, error) is _NOTHING:
+                if hooked(name, _NOTHING, after, state, None, error) is _NOTHING:
                     self._count_fault()
                 raise
-            if guarded(name, _NOTHING, after, state, result, None) is _NOTHING:
-                self._count_fault()
+            if ends_well:
+                begin = begin and exact_seconds()
+                if hooked(name, _NOTHING, after, state, result, None) is _NOTHING:
+                    self._count_fault()
+                if begin:
+                    self._timed_seconds += exact_seconds() - begin
             return result
 
         return call
 
-    def _rewrite(self, seat: _Seat, hook: Rewrite) -> Callable[..., Any]:
+    def _rewrite(self, seat: Seat, hook: Rewrite) -> Callable[..., Any]:
         name, change = self.name, hook.change
 
         def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             if seat.is_on:
-                self.calls += 1
-                changed: Any = guarded(name, _NOTHING, change, instance, args, kwargs)
+                number = self.calls = self.calls + 1
+                begin = exact_seconds() if number >= self._next_timed else 0.0
+                changed: Any = hooked(name, _NOTHING, change, instance, args, kwargs)
+                if begin:
+                    self._note_time(begin, number)
                 if changed is _NOTHING:
                     self._count_fault()
                 elif changed is not None:
@@ -162,6 +182,11 @@ class LibraryPatch:
             return wrapped(*args, **kwargs)
 
         return call
+
+    def _note_time(self, begin: float, number: int) -> None:
+        self._timed_seconds += exact_seconds() - begin
+        self._timed_calls += 1
+        self._next_timed = number + TIMED
 
     def _count_fault(self) -> None:
         self.faults += 1

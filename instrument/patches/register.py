@@ -7,16 +7,18 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-import attrs
-
 from .. import _guard
+from .._value import Value
 from ..errors import BadOption
+from ._arrivals import listen
+from ._versions import version_of
 from .patch import LibraryPatch, Patch
 
 __all__ = ["PatchState", "apply", "listing", "remove", "select", "settle", "starter"]
 
 KNOWN: Final[Mapping[str, tuple[str, str]]] = {
     "_thread": ("threading", "LowThreads"),
+    "aiohttp": ("aiohttp", "Aiohttp"),
     "asyncio.base_events": ("last_resort", "LoopHandler"),
     "concurrent.futures.thread": ("concurrent_futures", "ThreadExecutor"),
     "concurrent.futures.process": ("concurrent_futures", "ProcessExecutor"),
@@ -24,6 +26,7 @@ KNOWN: Final[Mapping[str, tuple[str, str]]] = {
     "gevent.pool": ("gevent", "Groups"),
     "gevent.threadpool": ("gevent", "ThreadPools"),
     "http.client": ("http_client", "HttpClient"),
+    "httpx": ("httpx", "Httpx"),
     "logging": ("logging", "Logging"),
     "multiprocessing.pool": ("multiprocessing", "Pools"),
     "multiprocessing.process": ("multiprocessing", "Processes"),
@@ -34,6 +37,7 @@ KNOWN: Final[Mapping[str, tuple[str, str]]] = {
     "sys.unraisablehook": ("last_resort", "UnraisableHook"),
     "threading": ("threading", "Threads"),
     "threading.excepthook": ("last_resort", "ThreadHook"),
+    "urllib3": ("urllib3", "Urllib3"),
     "warnings": ("warnings", "Warnings"),
 }
 """Name of the patched library -> our module and its class. All but those of `ON_REQUEST` are on by default."""
@@ -41,11 +45,17 @@ KNOWN: Final[Mapping[str, tuple[str, str]]] = {
 ON_REQUEST: Final = frozenset({"warnings"})
 """Patches that are applied only when they are named."""
 
+TARGETS: Final[Mapping[str, str]] = {
+    "sys.excepthook": "sys",
+    "sys.unraisablehook": "sys",
+    "threading.excepthook": "threading",
+}
+"""The modules of patches that are not called after theirs."""
+
 WAITING: Final = "waits for its library to be imported"
 
 
-@attrs.frozen
-class PatchState:
+class PatchState(Value):
     """One patch as it stands: what `patches()` lists."""
 
     name: str
@@ -57,34 +67,52 @@ class PatchState:
     """"on", "off", or "waiting" for the library to be imported."""
     why: str
     """Why it is not on."""
+    callables: dict[str, str]
+    """What it wraps, and for each the package whose wrapper is the outermost there now: ours, or another tool's."""
     calls: int
     faults: int
+    nanoseconds: int | None
+    """What our part of a call takes on average; `None` before enough calls were timed."""
 
 
 class _Entry:
-    """One patch of this process."""
+    """One patch of this process. It is made when its library is there."""
 
     def __init__(self, name: str, patch: Any, *, is_configured: bool) -> None:
         self.name = name
         self.patch = patch
         self.is_configured = is_configured
-        self.target: str = getattr(patch, "name", "") or name
+        self.target: str = TARGETS.get(name, name) if patch is None else getattr(patch, "name", "") or name
         self.wanted = ""
         """By whom: "init", "patch", or nobody."""
         self.is_on = False
         self.why = "not asked for"
+
+    @property
+    def is_ours(self) -> bool:
+        return self.patch is None or isinstance(self.patch, LibraryPatch)
 
     def put_on(self) -> None:
         """Now, or when its library is imported; a stranger's patch waits for nothing."""
         if self.is_on and not getattr(self.patch, "why_off", ""):
             return
         self.why = ""
-        if isinstance(self.patch, LibraryPatch) and self.target not in sys.modules:
-            self.why = WAITING
+        if self.is_ours:
             _await(self.target)
-        else:
-            self.is_on = bool(_guard.guarded(f"patch {self.name}", False, self._install))
-            self.why = self.why or ("" if self.is_on else "it failed")
+            if self.target not in sys.modules:
+                self.why = WAITING
+                return
+        self.is_on = bool(_guard.guarded(f"patch {self.name}", False, self._install))
+        self.why = self.why or ("" if self.is_on else "it failed")
+
+    def renew(self) -> None:
+        """Its library has been imported, perhaps not for the first time: what was put on is gone with the old code."""
+        if getattr(self.patch, "why_off", ""):
+            return
+        if self.is_on:
+            self.is_on = False
+            _guard.guarded(f"patch {self.name}", None, self.patch.uninstall)
+        self.put_on()
 
     def take_off(self, why: str) -> None:
         self.wanted = ""
@@ -94,6 +122,8 @@ class _Entry:
             _guard.guarded(f"patch {self.name}", None, self.patch.uninstall)
 
     def _install(self) -> bool:
+        if self.patch is None:
+            self.patch = _made(self.name)
         try:
             self.patch.install()
         except (ValueError, ImportError) as error:
@@ -102,15 +132,20 @@ class _Entry:
         return True
 
     def tell(self) -> PatchState:
-        why = getattr(self.patch, "why_off", "") or self.why
+        patch = self.patch
+        if self.why.startswith(WAITING) and self.wanted and self.target in sys.modules:
+            self.put_on()  # nobody has told us: it has no code of its own that could be executed
+        why = getattr(patch, "why_off", "") or self.why
         return PatchState(
             name=self.name,
             target=self.target,
-            version=_version(self.target, getattr(self.patch, "distribution", None)),
-            state="waiting" if why == WAITING else "off" if why else "on",
+            version=version_of(self.target, getattr(patch, "distribution", None)),
+            state="waiting" if why.startswith(WAITING) else "off" if why else "on",
             why=why,
-            calls=getattr(self.patch, "calls", 0),
-            faults=getattr(self.patch, "faults", 0),
+            callables=getattr(patch, "owners", {}),
+            calls=getattr(patch, "calls", 0),
+            faults=getattr(patch, "faults", 0),
+            nanoseconds=getattr(patch, "nanoseconds", None),
         )
 
 
@@ -194,8 +229,7 @@ def _entry(name: str, patch: Patch | None, *, keep: bool = True) -> _Entry:
         if patch is entry.patch or (patch is None and (keep or not entry.is_configured)):
             return entry
         entry.take_off("replaced")
-    made = patch if patch is not None else _made(name)
-    entry = _entries[name] = _Entry(name, made, is_configured=patch is not None)
+    entry = _entries[name] = _Entry(name, patch, is_configured=patch is not None)
     return entry
 
 
@@ -205,30 +239,19 @@ def _made(name: str) -> Any:
 
 
 def _await(module: str) -> None:
-    """Put on what waits for `module` once that has been imported. The import itself is never disturbed."""
-    if module in _awaited:
-        return
-    _awaited.add(module)
-    import wrapt
-
-    wrapt.register_post_import_hook(lambda _: _guard.guarded(f"import of {module}", None, _imported, module), module)
+    """Be told whenever `module` is imported from now on. The import itself is never disturbed."""
+    if module not in _awaited and module not in sys.builtin_module_names:
+        _awaited.add(module)
+        listen(module, lambda: _imported(module), lambda error: _not_imported(module, error))
 
 
 def _imported(module: str) -> None:
-    _awaited.discard(module)
     for entry in list(_entries.values()):
-        if entry.target == module and entry.wanted:
-            entry.put_on()
+        if entry.target == module and entry.wanted and entry.is_ours:
+            entry.renew()
 
 
-def _version(module: str, distribution: str | None) -> str | None:
-    if module.partition(".")[0] in sys.stdlib_module_names:
-        return sys.version.split()[0]
-    if module not in sys.modules:
-        return None
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(distribution or module.partition(".")[0])
-    except PackageNotFoundError:
-        return None
+def _not_imported(module: str, error: BaseException) -> None:
+    for entry in list(_entries.values()):
+        if entry.target == module and entry.why.startswith(WAITING):
+            entry.why = f"{WAITING}; the last import failed: {type(error).__name__}"

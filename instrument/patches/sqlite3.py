@@ -33,6 +33,7 @@ class Sqlite3(LibraryPatch):
     """Statements of `sqlite3`: their text without values, how many rows they changed, and how many were read."""
 
     name = "sqlite3"
+    is_light = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -29,6 +29,7 @@ class Threads(LibraryPatch):
     """`threading.Thread`, its subclasses and `Timer`. The thread holds the scope weakly: it may outlive it."""
 
     name = "threading"
+    is_light = True
 
     def hooks(self) -> Iterable[Around]:
         """The start, in the thread that starts it, and what runs first in the new one."""
@@ -42,6 +43,7 @@ class LowThreads(LibraryPatch):
     """`_thread.start_new_thread`."""
 
     name = "_thread"
+    is_light = True
 
     def hooks(self) -> Iterable[Rewrite]:
         """Both its names."""

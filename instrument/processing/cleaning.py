@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import Any, Final
 
 from ..options import Options, ScrubRules
-from ..recording import plain, plain_mapping, text
+from ..recording import Span, plain, plain_mapping, text
 from .card_numbers import LOWEST_CARD, is_card
 from .secret_keys import CLEAN, FILTERED, LONGEST, KeyRules, is_spared
 from .secret_texts import SHORT, SHORTEST, TextRules
@@ -112,14 +113,21 @@ class Cleaning:
 
     def mapping_at(self, path: Path, given: Any) -> Any:
         """A mapping that stands at `path` in the payload."""
-        try:
-            made = self._mapping(given) if type(given) is dict else self._mapping(plain_mapping(given))
-        except RuntimeError:
-            # Another thread still writes to it.
-            made = self._mapping(dict(given))
+        made = self.mapping(given)
         if self._notes:
             self._settle(path)
         return made
+
+    def span(self, position: int, span: Span) -> None:
+        """The data and the tags of the span at `position`."""
+        if span.data:
+            span.data = self.mapping(span.data)
+            if self._notes:
+                self._settle(("spans", position, "data"))
+        if span.tags:
+            span.tags = self.mapping(span.tags)
+            if self._notes:
+                self._settle(("spans", position, "tags"))
 
     def list_at(self, path: Path, given: Any) -> Any:
         """A list that stands at `path`."""
@@ -135,11 +143,17 @@ class Cleaning:
         made = self._text(text(given), None)
         if self._notes:
             self._settle(path)
+        elif made is given:
+            self._rules.texts.remember(made)
         return made
 
     def text_alone(self, given: Any) -> str:
         """A text that stands where no note can be made."""
+        if type(given) is str and given in self._rules.texts.clean:
+            return given
         made = self._text(text(given), None)
+        if made is given:
+            self._rules.texts.remember(made)
         self._notes.clear()
         return made
 
@@ -214,11 +228,20 @@ class Cleaning:
         if rules:
             self._note_rules(tuple(self._path) if key is None else (*self._path, key), rules)
 
+    def mapping(self, given: Any) -> dict[str, Any]:
+        """A mapping; what is noted has no place yet."""
+        try:
+            return self._mapping(given if type(given) is dict else plain_mapping(given))
+        except RuntimeError:
+            # Another thread still writes to it.
+            return self._mapping(dict(given))
+
     def _mapping(self, given: dict[Any, Any]) -> dict[str, Any]:
         made: dict[str, Any] | None = None
         has_bad_key = False
         rules = self._rules
-        recall, clean, looks_clean = rules.recall, rules.texts.clean, rules.texts.looks_clean
+        texts, recall = rules.texts, rules.recall
+        clean, looks_clean, are_short_harmless = texts.clean, texts.looks_clean, texts.are_short_harmless
         for key, value in given.items():
             rule = recall(key)
             if rule is None:
@@ -226,9 +249,16 @@ class Cleaning:
             kind = type(value)
             if not rule:
                 if kind is str:
+                    # First in line what `looks_clean` asks of a text so short.
+                    is_short = are_short_harmless and len(value) < SHORTEST
+                    if is_short and ":" not in value and "=" not in value and "--" not in value:
+                        continue
                     if value in clean or (len(value) <= SHORT and looks_clean(value)):
                         continue
-                elif kind in _ATOMS or (kind is int and -LOWEST_CARD < value < LOWEST_CARD):
+                elif kind is int:
+                    if -LOWEST_CARD < value < LOWEST_CARD:
+                        continue
+                elif kind in _ATOMS or (kind is float and isfinite(value)):
                     continue
             shown = key
             if rule in _SPECIAL:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import attrs
-
+from .._value import Value
 from ..options import Options
 from .cleaning import Cleaning, Rules
 
 __all__ = ["Finding", "Findings"]
 
 
-@attrs.frozen
-class Finding:
+class Finding(Value):
     """A secret in an event, by the rule that knows it."""
 
     rule: str

@@ -30,6 +30,8 @@ class FoldNames:
     def __init__(self) -> None:
         self._settled: set[str] = set()
         """Names without ids, which are as they should be."""
+        self._templates: dict[str, str] = {}
+        """The templates of names with ids that were seen of late."""
         self._names: dict[str, set[str] | None] = {}
         """The names that a template has had; `None` when there were too many."""
 
@@ -40,9 +42,13 @@ class FoldNames:
         settled = self._settled
         if item.name not in settled and item.source not in _FIXED:
             self._transaction(item)
+        last = None
         for span in item.spans:
             description = span.description
+            if description is last:
+                continue
             if description is None or description in settled:
+                last = description
                 continue
             folded = self._folded(description, self._watch)
             if folded is not description:
@@ -65,12 +71,15 @@ class FoldNames:
     def _folded(self, name: Any, tell: Callable[[str], None]) -> str:
         if type(name) is not str:
             return str(name)
-        template = template_of(name)
+        template = self._templates.get(name) or template_of(name)
         if template == name:
             if len(self._settled) >= REMEMBERED:
                 self._settled.clear()
             self._settled.add(name)
             return name
+        if len(self._templates) >= REMEMBERED:
+            self._templates.clear()
+        self._templates[name] = template
         if template not in self._names:
             if len(self._names) >= MOST_TEMPLATES:
                 self._names.pop(next(iter(self._names)))

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from ..recording import Event, TransactionEvent
 
 __all__ = ["IgnoreErrors", "IgnoreTransactions"]
+
+LONGEST: Final = 500
+"""Characters of a name that are looked at."""
+REMEMBERED: Final = 1024
+
+_lineage_of, _module_of, _name_of, _qualname_of = (
+    vars(type)[name].__get__ for name in ("__mro__", "__module__", "__name__", "__qualname__")
+)
 
 
 class IgnoreErrors:
@@ -25,8 +33,16 @@ class IgnoreErrors:
         kind = raised[0]
         if issubclass(kind, self._kinds):
             return None
-        named = {name for base in kind.__mro__ for name in (base.__name__, f"{base.__module__}.{base.__qualname__}")}
-        return item if self._names.isdisjoint(named) else None
+        return item if not self._names or self._names.isdisjoint(_names_of(kind)) else None
+
+
+def _names_of(kind: type) -> set[str]:
+    """What a class and those before it are called, plain and qualified, without asking a metaclass."""
+    named = set()
+    for base in _lineage_of(kind):
+        module, name = _module_of(base), str.__str__(_qualname_of(base))
+        named |= {str.__str__(_name_of(base)), f"{module}.{name}" if type(module) is str else name}
+    return named
 
 
 class IgnoreTransactions:
@@ -35,12 +51,18 @@ class IgnoreTransactions:
     def __init__(self, ignored: tuple[str | re.Pattern[str], ...]) -> None:
         self._texts = tuple(one for one in ignored if isinstance(one, str))
         self._patterns = tuple(one for one in ignored if not isinstance(one, str))
+        self._kept: set[str] = set()
+        """Short names that are not ignored: the same ones come again and again."""
 
     def __call__(self, item: Event, hint: dict[str, Any]) -> Event | None:
         """The item, unless it is an ignored transaction."""
-        if not isinstance(item, TransactionEvent):
+        if not isinstance(item, TransactionEvent) or item.name in self._kept:
             return item
-        name = item.name[:500]
+        name = item.name[:LONGEST]
         if any(text in name for text in self._texts) or any(pattern.search(name) for pattern in self._patterns):
             return None
+        if len(name) < LONGEST:
+            if len(self._kept) >= REMEMBERED:
+                self._kept.clear()
+            self._kept.add(name)
         return item

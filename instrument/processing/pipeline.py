@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import attrs
-
+from .._value import Value
 from ..options import Options
-from ..recording import Event
+from ..recording import HUB, Event
 from .apply_scope import apply_scope
 from .fold_names import FoldNames
 from .ignore import IgnoreErrors, IgnoreTransactions
@@ -22,23 +21,29 @@ __all__ = ["Stage", "Step", "pipeline"]
 Stage = Callable[[Event, "dict[str, Any]"], "Event | None"]
 
 
-@attrs.frozen
-class Step:
+class Step(Value):
     """A stage, and the reason under which what it drops is counted."""
 
     stage: Stage
     reason: str
+    only: str | None = None
+    """The one kind of item that it is for, "transaction" or "error"; `None`: for both."""
 
 
 def pipeline(options: Options) -> tuple[Step, ...]:
-    """From a finished item to one that is worth sending."""
-    return (
-        Step(IgnoreErrors(options.ignore_errors), "event_processor"),
-        Step(IgnoreTransactions(options.ignore_transactions), "event_processor"),
+    """From a finished item to one that is worth sending. A stage that would change nothing is left out."""
+    scrub = Scrub(options)
+    HUB.clean = scrub.text
+    steps = [
+        Step(IgnoreErrors(options.ignore_errors), "event_processor", "error"),
+        Step(IgnoreTransactions(options.ignore_transactions), "event_processor", "transaction"),
         Step(apply_scope, "internal_sdk_error"),
-        Step(Runtime(options), "internal_sdk_error"),
-        Step(Scrub(options), "internal_sdk_error"),
-        Step(FoldNames(), "internal_sdk_error"),
-        Step(BeforeSend(options.before_send, options.before_send_transaction), "before_send"),
-        Step(SampleErrors(options.sample_rate), "sample_rate"),
-    )
+        Step(scrub, "internal_sdk_error"),
+        Step(Runtime(options, scrub.constant), "internal_sdk_error"),
+        Step(FoldNames(), "internal_sdk_error", "transaction"),
+    ]
+    for kind, hook in (("error", options.before_send), ("transaction", options.before_send_transaction)):
+        if hook is not None:
+            steps.append(Step(BeforeSend(hook), "before_send", kind))
+    steps.append(Step(SampleErrors(options.sample_rate), "sample_rate", "error"))
+    return tuple(steps)

@@ -26,7 +26,7 @@ _NAMED: Final[dict[str, str]] = {
     "jwt": r"jwt",
     "bearer": r"bearer",
     "token": r"token(?!i[sz])",
-    "auth": r"auth(?!or(?!i[sz])|entic(?!at))",
+    "auth": r"auth(?!or(?!i[sz])|ori[sz](?:e|ed|er|es|ing)(?:$|_)|entic(?!at)|enticated(?:$|_))",
     "session": r"(?<!ob)(?<!pos)sess(?:ion|id)",
     "sid": r"sid(?:$|_)",
     "sso": r"(?:^|_)sso",
@@ -44,15 +44,18 @@ _WEAK: Final = frozenset({"token", "auth", "session", "sid", "sso", "saml", "ide
 """Rules whose words also name harmless things; these two say which."""
 
 _ABOUT: Final = re.compile(
-    r"(?:^|_)(?:backends?|class|counts?|details?|disabled|enabled|endpoints?|errors?|expiration|expired|expires|expires_in|expiry"
+    r"(?:^|_)(?:backends?|class|counts?|details?|disabled|duration|enabled|endpoints?|errors?|expiration|expired|expires|expires_in|expiry"
     r"|func|function|length|len|limit|max|methods?|min|names?|namespace|number|providers?|required|scheme|size|state"
-    r"|status|total|ttl|types?|uri|urls?|used|version)$"
+    r"|status|timeout|total|ttl|types?|uri|urls?|used|version)$"
 )
 _HARMLESS_KEY: Final = re.compile(
     r"(?:^|_)(?:cache|composite|dedup|foreign|group|index|lookup|message|partition|primary|public|redis|routing|sort"
     r"|unique)_keys?(?:$|_)"
 )
-_PLURAL: Final = re.compile(r"(?:keys|sessions|tokens)$")
+_PLURAL: Final = re.compile(r"(?:cookies|keys|sessions|tokens)$")
+
+_MEASURED: Final = re.compile(r"(?:^|_)(?:count|length|len|required|expired|enabled)$")
+"""What even a password may have: a name that ends so holds none."""
 
 _SAYS_NOTHING: Final = frozenset({"", FILTERED})
 
@@ -86,7 +89,7 @@ class KeyRules:
         if words in self._kept:
             return CLEAN
         for name, found in self._rules:
-            if found.search(words) is not None and not (name in _WEAK and _is_about(name, words)):
+            if found.search(words) is not None and not _is_about(name, words):
                 return name
         return CLEAN
 
@@ -96,11 +99,19 @@ def is_spared(key: str, rule: str, value: object) -> bool:
     kind = type(value)
     if value is None or kind is bool or (kind is str and value in _SAYS_NOTHING):
         return True
-    return (kind is int or kind is float) and rule in _WEAK and _PLURAL.search(_words(key)) is not None
+    return (
+        (kind is int or kind is float)
+        and (rule in _WEAK or rule == "cookie")
+        and _PLURAL.search(_words(key)) is not None
+    )
 
 
 def _is_about(rule: str, words: str) -> bool:
     """Whether a name says something about a secret instead of holding it."""
+    if _MEASURED.search(words) is not None and rule in _NAMED:
+        return True
+    if rule not in _WEAK:
+        return False
     return _ABOUT.search(words) is not None or (rule == "key" and _HARMLESS_KEY.search(words) is not None)
 
 

@@ -38,7 +38,9 @@ _PEM: Final = re.compile(
     r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
-_USER: Final = re.compile(r"(?<=://)(?:[^\s/?#\"'<>]+|[^\s/@:]{0,100}:(?!\d{1,5}(?:[/?#]|$))[^\s@\"'<>]{1,200})@")
+_USER: Final = re.compile(
+    r"(?<=://)(?!git@)(?:[^\s/?#\"'<>]+|[^\s/@:]{0,100}:(?!\d{1,5}(?:[/?#]|$))[^\s@\"'<>]{1,200})@"
+)
 _BYTES: Final = re.compile(r"(<[\w.]{1,100}, [0-9]{1,20} long: )([A-Za-z0-9+/=]{1,64})")
 
 _PAIR: Final = re.compile(
@@ -47,6 +49,11 @@ _PAIR: Final = re.compile(
 )
 """A name, and what stands between it and its value; or an option of a command line."""
 
+_TABLE: Final = re.compile(
+    r"(?<![A-Za-z])(?:cache|composite|duplicate|foreign|index|missing|partition|primary|routing|sort|such|unexpected"
+    r"|unique)[ ]$",
+    re.IGNORECASE,
+)
 _QUOTED: Final = re.compile(r"[bBfFrRuU]{0,2}([\"'])((?:(?!\1)[^\\]|\\.)*)", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\{1,3}([\"'])([^\"'\\]*)")
 _BARE: Final = re.compile(
@@ -75,6 +82,8 @@ class TextRules:
         self._added = chosen.patterns
         self.looks_clean: Callable[[str], bool] = _never if self._added else _looks_clean
         """Whether nothing can be found in a text: the cheapest way to know, for most."""
+        self.are_short_harmless = not self._added
+        """Whether what is shorter than `SHORTEST` and has no sign between a name and a value hides nothing."""
         self.knows_cards = "card" not in chosen.off
         self.clean: set[str] = set()
         """Short texts in which nothing was found."""
@@ -93,9 +102,14 @@ class TextRules:
             made = self._named(made, found, only_quoted=False)
         if " long: " in made:
             made = self._in_bytes(made, found)
-        if not found and len(text) <= SHORT:
-            _remember(self.clean, text)
+        if not found:
+            self.remember(text)
         return made, tuple(dict.fromkeys(found))
+
+    def remember(self, text: str) -> None:
+        """Know the next time that there is nothing in a text to hide."""
+        if len(text) <= SHORT:
+            _remember(self.clean, text)
 
     def scrub_source(self, line: str) -> tuple[str, tuple[str, ...]]:
         """The same for a line of source code, in which only a literal can be a secret."""
@@ -177,7 +191,7 @@ class TextRules:
             at = pair.end()
             name = pair[1] or pair[2]
             rule = self._keys.verdict(unquote_plus(name) if "%" in name else name)
-            if not rule:
+            if not rule or (rule == "key" and _is_of_a_table(text, pair)):
                 continue
             begin, end = _value(text, pair, rule, only_quoted)
             if end > begin and not _is_harmless(text, begin, end, name, rule):
@@ -237,6 +251,11 @@ def _without_credentials(found: re.Match[str]) -> str:
 
 def _without_cards(found: re.Match[str]) -> str:
     return replace_cards(found[0], FILTERED)
+
+
+def _is_of_a_table(text: str, pair: re.Match[str]) -> bool:
+    """Whether a sentence speaks of a key that opens nothing: `primary key: id`, `no such key: 'name'`."""
+    return pair[2] in ("key", "keys") and _TABLE.search(text, max(0, pair.start() - 20), pair.start()) is not None
 
 
 def _value(text: str, pair: re.Match[str], rule: str, only_quoted: bool) -> tuple[int, int]:

@@ -9,10 +9,11 @@ from .baggage import merge_baggage
 from .context import TraceContext
 from .environment import read_environment, write_environment
 from .incoming import read_headers
-from .outgoing import html_meta, is_target, write_headers
+from .outgoing import HeaderWriter, html_meta, is_target, write_headers
 from .sampling_context import sample_rand, sampling_context
 
 __all__ = [
+    "HeaderWriter",
     "TraceContext",
     "html_meta",
     "is_target",

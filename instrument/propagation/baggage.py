@@ -40,10 +40,13 @@ def read_baggage(text: str) -> dict[str, str]:
     if len(text) > LONGEST:
         text = text[: LONGEST + 1].rpartition(",")[0]
     found = {}
+    is_plain = text.isascii() and not ("%" in text or ";" in text or " " in text or "\t" in text)
     for member in text.split(",", MEMBERS)[:MEMBERS]:
         key, separator, value = member.partition("=")
         name = _USUAL.get(key) or _name(key)
-        if name and separator:
+        if is_plain and separator and name:
+            found[name] = value
+        elif name and separator:
             value = value.partition(";")[0].strip(" \t")
             found[name] = _decoded(value) if "%" in value or not value.isascii() else value
     return found

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import attrs
-
+from .._value import Value
 from .numbers import fraction
 
 __all__ = ["TraceContext"]
 
 
-@attrs.frozen
-class TraceContext:
+class TraceContext(Value):
     """A trace that another service, process or page began, as its headers told it. All of it has been checked."""
 
     trace_id: str
@@ -27,6 +25,24 @@ class TraceContext:
     """Frozen by the head of the trace. Empty: the head sent none, and nobody may invent one."""
     tracestate: str | None = None
     """W3C's list of other vendors' positions, to be passed on as it is."""
+
+    # Written out, as every request has one.
+    def __init__(
+        self,
+        trace_id: str,
+        parent_span_id: str | None = None,
+        sampled: bool | None = None,
+        sample_rand: str | None = None,
+        dynamic_sampling_context: Mapping[str, str] | None = None,
+        tracestate: str | None = None,
+    ) -> None:
+        state = self.__dict__
+        state["trace_id"] = trace_id
+        state["parent_span_id"] = parent_span_id
+        state["sampled"] = sampled
+        state["sample_rand"] = sample_rand
+        state["dynamic_sampling_context"] = dynamic_sampling_context
+        state["tracestate"] = tracestate
 
     @property
     def parent_sample_rate(self) -> float | None:

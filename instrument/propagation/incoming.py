@@ -18,6 +18,7 @@ __all__ = ["read_headers"]
 
 NAMES = ("sentry-trace", "baggage", "traceparent", "tracestate")
 _ENVIRON = {name: "HTTP_" + name.upper().replace("-", "_") for name in NAMES}
+_IN_ENVIRON = tuple(_ENVIRON.items())
 _WANTED: dict[Any, str] = {
     **{name: name for name in NAMES},
     **{name.encode(): name for name in NAMES},
@@ -26,8 +27,11 @@ _WANTED: dict[Any, str] = {
 HEADERS = 1000
 """How many headers are looked at."""
 REPEATS = 64
-"""How many of one name."""
-_LONGEST_NAME = max(map(len, _WANTED))
+"""How many values of one name."""
+_LONGEST_NAME = 64
+_names: dict[Any, str] = {}
+"""For names of headers that have been seen which of the four it is."""
+NAMES_KEPT = 500
 
 
 def read_headers(
@@ -44,32 +48,38 @@ def read_headers(
 
 def _read(headers: Any, formats: tuple[str, ...], org_id: str | None, strict: bool) -> TraceContext | None:
     found = _collect(headers)
-    if "sentry-trace" not in found and "traceparent" not in found:
-        return None
-    sentry = read_sentry_trace(_joined(found, "sentry-trace")) if "sentry" in formats else None
-    w3c = _one_parent(found) if "w3c" in formats else None
+    sentry = w3c = None
+    if "sentry" in formats and "sentry-trace" in found:
+        sentry = read_sentry_trace(found["sentry-trace"])
+    # Beside a `sentry-trace` that counts, the other is of interest only for what comes with it.
+    if "w3c" in formats and "traceparent" in found and (sentry is None or "tracestate" in found):
+        w3c = read_traceparent(found["traceparent"])
     parent = sentry or w3c
     if parent is None:
         return None
     trace_id, span_id, sampled = parent
-    ours = read_baggage(_joined(found, "baggage")) if "sentry" in formats else {}
+    ours = read_baggage(found["baggage"]) if "sentry" in formats and "baggage" in found else {}
     if sentry is None and ours.get("trace_id") != trace_id:
         ours = {}
-    if not _same_organisation(org_id, ours.get("org_id"), strict):
+    if (org_id is not None or strict) and not _same_organisation(org_id, ours.get("org_id"), strict):
         return None
     rand = _settle(ours, trace_id, sampled)
-    state = read_tracestate(_joined(found, "tracestate")) if w3c is not None and w3c[0] == trace_id else None
+    state = read_tracestate(found.get("tracestate", "")) if w3c is not None and w3c[0] == trace_id else None
     return TraceContext(trace_id, span_id, sampled, rand, ours, state)
 
 
 def _settle(ours: dict[str, str], trace_id: str, sampled: bool | None) -> str | None:
     """Take numbers that are none out of an incoming context, add the random number it lacks, and return that."""
-    rate = fraction(ours.get("sample_rate"))
-    if rate is None:
-        ours.pop("sample_rate", None)
-    rand = millionths(ours.get("sample_rand"))
+    rate = rand = None
+    if "sample_rate" in ours:
+        rate = fraction(ours["sample_rate"])
+        if rate is None:
+            del ours["sample_rate"]
+    if "sample_rand" in ours:
+        rand = millionths(ours["sample_rand"])
+        if rand is None:
+            del ours["sample_rand"]
     if rand is None:
-        ours.pop("sample_rand", None)
         rand = sample_rand(trace_id, sampled, rate)
         if ours and rand is not None:
             ours["sample_rand"] = rand
@@ -82,39 +92,55 @@ def _same_organisation(ours: str | None, theirs: str | None, strict: bool) -> bo
     return not strict or not (ours or theirs)
 
 
-def _one_parent(found: dict[str, list[str]]) -> tuple[str, str, bool] | None:
-    values = found.get("traceparent", ())
-    return read_traceparent(values[0]) if len(values) == 1 else None
-
-
-def _joined(found: dict[str, list[str]], name: str) -> str:
-    values = found.get(name, ())
-    return values[0] if len(values) == 1 else ",".join(values)
-
-
-def _collect(headers: Any) -> dict[str, list[str]]:
-    """The values of the four headers, no more of each than will be looked at."""
-    found: dict[str, list[str]] = {}
+def _collect(headers: Any) -> dict[str, str]:
+    """The values of the four headers, no more of each than will be looked at; several of one name joined by commas."""
+    found: dict[str, str] = {}
     if isinstance(headers, dict) and ("REQUEST_METHOD" in headers or "wsgi.version" in headers):
         # An environ may hold the variables of the process as well: only HTTP_ names came with the request.
-        for name, key in _ENVIRON.items():
+        for name, key in _IN_ENVIRON:
             if key in headers:
                 _add(found, name, headers[key])
         return found
     items = getattr(headers, "items", None)
+    recall = _names.get
     for key, value in islice(items() if callable(items) else headers or (), HEADERS):
-        if isinstance(key, (str, bytes)) and len(key) <= _LONGEST_NAME:
-            wanted = _WANTED.get(key) or _WANTED.get(key.lower())
-            if wanted is not None:
+        if type(key) is bytes or isinstance(key, (str, bytes)):
+            wanted = recall(key)
+            if wanted is None:
+                wanted = _name(key)
+            if wanted:
                 _add(found, wanted, value)
     return found
 
 
-def _add(found: dict[str, list[str]], name: str, value: Any) -> None:
-    values = found.setdefault(name, [])
-    for one in value[:REPEATS] if isinstance(value, (list, tuple)) else (value,):
-        if isinstance(one, (bytes, bytearray)):
-            one = one[: LONGEST + 1].decode("latin-1")
-        room = LONGEST + 1 - sum(map(len, values))
-        if isinstance(one, str) and room > 0 and len(values) < REPEATS:
-            values.append(one[:room])
+def _name(key: str | bytes) -> str:
+    """Which of the four headers it is, or an empty text."""
+    if len(key) > _LONGEST_NAME:
+        return ""
+    name = _WANTED.get(key.lower(), "")
+    # Names come from strangers, so not all of them are remembered.
+    if len(_names) < NAMES_KEPT:
+        _names[key] = name
+    return name
+
+
+def _add(found: dict[str, str], name: str, value: Any) -> None:
+    """Put a value beside those that are there, as far as there is room; or several that came together."""
+    former = found.get(name)
+    if former is not None and (len(former) > LONGEST or former.count(",") >= REPEATS):
+        return
+    if isinstance(value, (list, tuple)):
+        for one in value[:REPEATS]:
+            if not isinstance(one, (list, tuple)):
+                _add(found, name, one)
+        return
+    if isinstance(value, (bytes, bytearray)):
+        value = value[: LONGEST + 1].decode("latin-1")
+    elif not isinstance(value, str):
+        return
+    if former is None:
+        found[name] = value if type(value) is str and len(value) <= LONGEST else value[: LONGEST + 1]
+    elif name == "traceparent":
+        found[name] = ","  # two are none
+    else:
+        found[name] = f"{former},{value[: LONGEST + 1 - len(former)]}"

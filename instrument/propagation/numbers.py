@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 __all__ = ["fraction", "millionths"]
 
-LONGEST = 20
-_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,20})?(?:[eE]-[0-9]{1,3})?")
+LONGEST = 24
+"""As long as JavaScript and Python spell a double between 0 and 1: `0.0000012345678901234567`."""
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,22})?(?:[eE]-[0-9]{1,3})?")
 
 
 def fraction(text: str | None) -> float | None:
-    """The number in [0, 1] that `text` spells in at most 20 characters, or `None`."""
-    if not text or len(text) > LONGEST or _DECIMAL.fullmatch(text) is None:
+    """The number in [0, 1] that `text` spells in at most 24 characters, or `None`."""
+    return _fraction(text) if text and len(text) <= LONGEST else None
+
+
+@lru_cache(maxsize=64)
+def _fraction(text: str) -> float | None:
+    if _DECIMAL.fullmatch(text) is None:
         return None
     number = float(text)
     return number if number <= 1.0 else None

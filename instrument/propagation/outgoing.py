@@ -6,12 +6,58 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from .baggage import write_baggage
-from .sentry_trace import write_sentry_trace
-from .w3c import STATE_LENGTH, write_traceparent
+from .sentry_trace import around_span_id
+from .w3c import STATE_LENGTH, around_parent_id
 
-__all__ = ["html_meta", "is_target", "write_headers"]
+__all__ = ["HeaderWriter", "html_meta", "is_target", "write_headers"]
 
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+
+
+class HeaderWriter:
+    """Writes the headers of one trace, for many spans: what they do not change is put together once."""
+
+    __slots__ = ("_fixed", "_parts", "_pieces", "formats", "sampled")
+
+    def __init__(
+        self,
+        *,
+        trace_id: str,
+        sampled: bool | None,
+        dynamic_sampling_context: Mapping[str, str] | None,
+        tracestate: str | None = None,
+        formats: Collection[str] = ("sentry", "w3c"),
+    ) -> None:
+        self.sampled = sampled
+        self.formats = formats
+        self._parts: dict[str, tuple[str, str]] = {}
+        """What the headers that name the span have before and after its id."""
+        self._fixed: dict[str, str] = {}
+        self._pieces: list[bytes] | None = None
+        """The lines without the span's ids."""
+        if "sentry" in formats:
+            self._parts["sentry-trace"] = around_span_id(trace_id, sampled)
+            if dynamic_sampling_context:
+                baggage = write_baggage(tuple(dynamic_sampling_context.items()))
+                if baggage:
+                    self._fixed["baggage"] = baggage
+        if "w3c" in formats:
+            self._parts["traceparent"] = around_parent_id(trace_id, sampled)
+            if tracestate and len(tracestate) <= STATE_LENGTH and tracestate.isascii() and tracestate.isprintable():
+                self._fixed["tracestate"] = tracestate
+
+    def write(self, span_id: str) -> dict[str, str]:
+        """The headers that let another service continue the trace under the span `span_id`."""
+        headers = {name: f"{front}{span_id}{back}" for name, (front, back) in self._parts.items()}
+        headers.update(self._fixed)
+        return headers
+
+    def lines(self, span_id: str) -> bytes:
+        """The same as they are written in a request of HTTP/1.1, without the end of the last line."""
+        if self._pieces is None:
+            written = "\r\n".join([f"{name}: {value}" for name, value in self.write("\0").items()])
+            self._pieces = written.encode("latin-1").split(b"\0")
+        return span_id.encode("latin-1").join(self._pieces)
 
 
 def write_headers(
@@ -28,18 +74,14 @@ def write_headers(
     The ids must be ours or checked ones. Values of the sampling context are percent-encoded and at most 8192 bytes go
     out as `baggage`; without a context there is no such header.
     """
-    headers = {}
-    if "sentry" in formats:
-        headers["sentry-trace"] = write_sentry_trace(trace_id, span_id, sampled)
-        if dynamic_sampling_context:
-            baggage = write_baggage(tuple(dynamic_sampling_context.items()))
-            if baggage:
-                headers["baggage"] = baggage
-    if "w3c" in formats:
-        headers["traceparent"] = write_traceparent(trace_id, span_id, sampled)
-        if tracestate and len(tracestate) <= STATE_LENGTH and tracestate.isascii() and tracestate.isprintable():
-            headers["tracestate"] = tracestate
-    return headers
+    writer = HeaderWriter(
+        trace_id=trace_id,
+        sampled=sampled,
+        dynamic_sampling_context=dynamic_sampling_context,
+        tracestate=tracestate,
+        formats=formats,
+    )
+    return writer.write(span_id)
 
 
 def html_meta(headers: Mapping[str, str]) -> str:

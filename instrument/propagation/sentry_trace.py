@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["read_sentry_trace", "write_sentry_trace"]
+__all__ = ["around_span_id", "read_sentry_trace"]
 
 LONGEST = 512
 """Characters of the header that are looked at: room for a few values that a proxy joined."""
@@ -19,8 +19,8 @@ def read_sentry_trace(text: str) -> tuple[str, str, bool | None] | None:
 
     Both ids must be whole and not zero. Upper-case ids are taken, in lower case.
     """
-    for part in text[:LONGEST].split(","):
-        match = _VALUE.fullmatch(part.strip(" \t"))
+    for part in text[:LONGEST].split(",") if "," in text else (text,):
+        match = _VALUE.fullmatch(part) or _VALUE.fullmatch(part[:LONGEST].strip(" \t"))
         if match is None:
             continue
         trace_id, span_id, flag = match.groups()
@@ -29,8 +29,6 @@ def read_sentry_trace(text: str) -> tuple[str, str, bool | None] | None:
     return None
 
 
-def write_sentry_trace(trace_id: str, span_id: str, sampled: bool | None) -> str:
-    """The header's value. Without a decision there is no flag: `None` is not "no"."""
-    if sampled is None:
-        return f"{trace_id}-{span_id}"
-    return f"{trace_id}-{span_id}-1" if sampled else f"{trace_id}-{span_id}-0"
+def around_span_id(trace_id: str, sampled: bool | None) -> tuple[str, str]:
+    """What the header's value has before and after the span's id. Without a decision, no flag: `None` is not "no"."""
+    return f"{trace_id}-", "" if sampled is None else "-1" if sampled else "-0"

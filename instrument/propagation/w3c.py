@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["read_traceparent", "read_tracestate", "write_traceparent"]
+__all__ = ["around_parent_id", "read_traceparent", "read_tracestate"]
 
 PARENT_LENGTH = 55
 STATE_LENGTH = 512
@@ -50,6 +50,9 @@ def read_tracestate(text: str) -> str | None:
     return ",".join(members) or None
 
 
-def write_traceparent(trace_id: str, span_id: str, sampled: bool | None) -> str:
-    """The header's value. W3C knows no "undecided": it is written as not sampled."""
-    return f"00-{trace_id}-{span_id}-01" if sampled else f"00-{trace_id}-{span_id}-00"
+def around_parent_id(trace_id: str, sampled: bool | None) -> tuple[str, str]:
+    """What the value of `traceparent` has before and after the span's id.
+
+    W3C knows no "undecided": it is written as not sampled.
+    """
+    return f"00-{trace_id}-", "-01" if sampled else "-00"

@@ -16,7 +16,7 @@ from .hub import HUB, NOOP_SINK, Hub, NoopSink, Sink
 from .noop import NOOP_SPAN, NoopSpan, NoopTransaction, is_suppressed
 from .opening import begin_transaction
 from .recipe import SpanRecipe
-from .remote import continue_here
+from .remote import continue_here, header_lines
 from .scope import Scope
 from .span import Span, Transaction, get_span, here, start_span
 from .stacktrace import FrameRules
@@ -60,6 +60,7 @@ __all__ = [
     "get_scope",
     "get_span",
     "guard_collector",
+    "header_lines",
     "here",
     "is_suppressed",
     "loosen_scope",

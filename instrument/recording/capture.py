@@ -6,22 +6,20 @@ import sys
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import attrs
-
 from .. import _clock, _guard, _ids
-from .error_event import error_event, message_event, origin_of, user_event
+from .._value import Value
+from .error_event import error_event, message_event, origin_of, traceback_of, user_event
 from .event import ErrorEvent
 from .failure import Note, mark_captured, note_of
 from .hub import HUB, Hub
 from .noop import is_suppressed
 from .span import Span, here
-from .values import text
+from .values import text, type_name
 
 __all__ = ["LogEntry", "capture_error", "capture_given", "capture_text"]
 
 
-@attrs.frozen
-class LogEntry:
+class LogEntry(Value):
     """A record of the program's log, as plain data."""
 
     logger: str
@@ -55,13 +53,22 @@ def capture_error(
     It is not sent again when it was before; without `once` it is, from a span of another trace that began after that.
     `entry`: it was logged so.
     """
-    error = error if error is not None else sys.exc_info()[1]
+    error = _raised(error) if error is not None else sys.exc_info()[1]
     if error is None or is_suppressed() or not HUB.is_recording:
         return None
     made = _guard.guarded(
         "capture_exception", None, _capture_error, HUB, error, mechanism, handled, level, once=once, entry=entry
     )
     return made or None
+
+
+def _raised(given: Any) -> BaseException | None:
+    """The exception that the program means: also as `sys.exc_info()` has it. What is none is said once a minute."""
+    found = given[1] if type(given) is tuple and len(given) == 3 else given
+    if issubclass(type(found), BaseException):
+        return found  # type: ignore[no-any-return]  # asked of its type, as the object may lie
+    _guard.say("capture_exception", f"capture_exception got no exception but <{type_name(type(found))}>: not recorded")
+    return None
 
 
 def capture_text(message: str, level: str = "info", *, entry: LogEntry | None = None) -> str | None:
@@ -105,7 +112,7 @@ def _capture_error(
     if entry is not None:
         entry.put_on(event)
     mark_captured(error, place._replace(identity=id(error), ticks=_clock.ticks(), event_id=event.event_id))
-    return _capture(hub, event, place, {"exc_info": (type(error), error, error.__traceback__)})
+    return _capture(hub, event, place, {"exc_info": (type(error), error, traceback_of(error))})
 
 
 def _is_raised_anew(noted: Note, place: Note) -> bool:
@@ -116,7 +123,7 @@ def _is_raised_anew(noted: Note, place: Note) -> bool:
 
 def _capture_text(hub: Hub, message: str, level: str, entry: LogEntry | None) -> str | None:
     title = text(message)[:200]
-    if not _is_admitted(hub, (title if entry is None else entry.template, level), title):
+    if not _is_admitted(hub, (title if entry is None else entry.template, text(level)), title):
         return None
     place = _place(hub)
     event = message_event(message, **_identity(place), level=level)

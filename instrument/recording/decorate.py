@@ -22,14 +22,22 @@ from .segment import NO_SEGMENT
 from .span import Span, get_span
 from .suspended import release
 
-__all__ = ["decorate"]
+__all__ = ["decorate", "is_decoratable"]
 
 _MAKERS: tuple[Callable[..., Any], ...] = (contextlib.contextmanager, contextlib.asynccontextmanager)
 _MANAGERS: dict[Any, Callable[..., Any]] = {make(iter).__code__: make for make in _MAKERS}
 """What makes a context manager of a generator, by the code of what it makes."""
 
+_WRAPPERS = (staticmethod, classmethod, property, functools.cached_property, functools.partialmethod)
+"""What Python and its library put around functions, and what need not be callable itself."""
+
 _MARK = "_self_instrument_decorated"
 """Named so that a proxy of wrapt's keeps it for itself."""
+
+
+def is_decoratable(target: Any) -> bool:
+    """Whether `target` is something that `decorate` takes."""
+    return callable(target) or issubclass(type(target), _WRAPPERS)
 
 
 def decorate(target: Any, recipe_for: Callable[[Callable[..., Any]], Recipe], mark: str) -> Any:

@@ -5,10 +5,11 @@ An exception's own `__str__` is called only if its class brings one, and guarded
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from itertools import islice
 from types import WrapperDescriptorType
@@ -19,23 +20,37 @@ from .event import ErrorEvent
 from .stacktrace import FrameReader, FrameRules
 from .values import STRING_BYTES, Walk, plain, text, type_name
 
-__all__ = ["error_event", "exception_values", "message_event", "origin_of", "user_event"]
+__all__ = ["error_event", "exception_values", "message_event", "origin_of", "traceback_of", "user_event"]
 
 CHAIN_MEMBERS: Final = 50
 COUNTED_MEMBERS: Final = 10_000
 SAYABLE_BITS: Final = 2000
+LAST_LINE: Final = 2**31 - 1
 
 _slots: Final = vars(BaseException)
+traceback_of = _slots["__traceback__"].__get__
+"""The traceback of an exception, whatever its class has under that name."""
+
 _args_of = _slots["args"].__get__
 _cause_of = _slots["__cause__"].__get__
 _context_of = _slots["__context__"].__get__
 _suppresses = _slots["__suppress_context__"].__get__
-_traceback_of = _slots["__traceback__"].__get__
 _dict_of = _slots["__dict__"].__get__
 _number_of = vars(OSError)["errno"].__get__
+_name_of_thread = next(vars(kind)["name"] for kind in threading.Thread.__mro__ if "name" in vars(kind)).__get__
 _name_of = vars(type)["__qualname__"].__get__
 _lineage_of = vars(type)["__mro__"].__get__
 _namespace_of = vars(type)["__dict__"].__get__
+
+_SAID: Final[dict[type[BaseException], tuple[str, ...]]] = {
+    OSError: ("errno", "strerror", "filename", "filename2"),
+    SyntaxError: ("msg",),
+    UnicodeEncodeError: ("encoding", "reason"),
+    UnicodeDecodeError: ("encoding", "reason"),
+    UnicodeTranslateError: ("reason",),
+}
+_GROUP: Final[Any] = getattr(builtins, "BaseExceptionGroup", ())
+_members_of: Final = vars(_GROUP)["exceptions"].__get__ if _GROUP else None
 
 # Compared by identity: a metaclass may bring an `__eq__` and a `__hash__` of its own.
 _SCALARS: Final = frozenset(map(id, (str, int, float, bool, type(None), bytes)))
@@ -60,9 +75,9 @@ def error_event(
 ) -> ErrorEvent:
     """An exception with its causes as an event. `time` is in nanoseconds since 1970-01-01 UTC."""
     rules = FrameRules() if rules is None else rules
-    thread = {"id": threading.get_ident(), "name": text(threading.current_thread().name), "current": True}
+    thread = {"id": threading.get_ident(), "name": _thread_name(), "current": True}
     thread["crashed"] = not handled
-    if _traceback_of(error) is None:
+    if traceback_of(error) is None:
         # It was made but never raised: where it was captured is the best that can be said.
         frames = FrameReader(rules).from_stack(sys._getframe())
         thread["stacktrace"] = {"frames": frames}
@@ -82,12 +97,12 @@ def error_event(
 
 def origin_of(error: BaseException) -> tuple[str, str, int | None]:
     """What makes an exception the same as another one: its class, and the file and the line that raised it."""
-    traceback = _traceback_of(error)
+    traceback = traceback_of(error)
     if traceback is None:
         return type_name(type(error)), "", None
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
-    return type_name(type(error)), traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+    return type_name(type(error)), str.__str__(traceback.tb_frame.f_code.co_filename), traceback.tb_lineno
 
 
 def message_event(
@@ -208,9 +223,12 @@ def _members(error: BaseException) -> Iterator[tuple[BaseException, int | None, 
 
 def _group_members(error: BaseException) -> tuple[BaseException, ...]:
     """The members of an exception group, of Python's own kind or of a back-port."""
-    if not any(_name_of(base) == "BaseExceptionGroup" for base in _lineage_of(type(error))):
+    if not any(str.__str__(_name_of(base)) == "BaseExceptionGroup" for base in _lineage_of(type(error))):
         return ()
-    members = _guard.guarded("exception group", (), getattr, error, "exceptions", ())
+    if _members_of is not None and issubclass(type(error), _GROUP):
+        members = _members_of(error)
+    else:
+        members = _asked("exception group", (), getattr, error, "exceptions", ())
     if not issubclass(type(members), (tuple, list)):
         return ()
     return tuple(one for one in members if issubclass(type(one), BaseException))
@@ -218,15 +236,16 @@ def _group_members(error: BaseException) -> tuple[BaseException, ...]:
 
 def _value(error: BaseException, reader: FrameReader, mechanism: dict[str, Any]) -> dict[str, Any]:
     kind = type(error)
+    name = str.__str__(_name_of(kind))
     if issubclass(kind, OSError):
         number = _number_of(error)
-        if type(number) is int:
-            mechanism["meta"] = {"errno": {"number": plain(number)}}
-    value: dict[str, Any] = {"type": _name_of(kind), "value": _message(error), "mechanism": mechanism}
-    module = type_name(kind)[: -len(_name_of(kind)) - 1]
+        if type(number) is int and type(plain(number)) is int:
+            mechanism["meta"] = {"errno": {"number": number}}
+    value: dict[str, Any] = {"type": name, "value": _message(error), "mechanism": mechanism}
+    module = type_name(kind)[: -len(name) - 1]
     if module:
         value["module"] = module
-    frames = reader.from_traceback(_traceback_of(error))
+    frames = reader.from_traceback(traceback_of(error))
     if issubclass(kind, SyntaxError):
         frames += _faulty_line(error)
     if frames:
@@ -258,11 +277,32 @@ def _said(error: BaseException) -> str:
     if type(own) is WrapperDescriptorType and not all(_is_cheap(arg, longest) for arg in asked):
         shown = Walk(nodes=200, room=STRING_BYTES).plain(args[0] if len(args) == 1 else args)
         return repr(tuple(shown)) if type(shown) is list and len(args) > 1 else text(shown)
-    unprintable = f"<unprintable {_name_of(kind)} object>"
+    if type(own) is WrapperDescriptorType and not all(_is_cheap(held, longest) for held in _said_slots(error)):
+        number, *rest = map(text, _said_slots(error))
+        return text(": ".join([f"[Errno {number}] {rest[0]}", *map(repr, rest[1:])] if rest else [number]))
+    unprintable = f"<unprintable {str.__str__(_name_of(kind))} object>"
+    said: str = _asked("text of an exception", unprintable, str, error)
+    return said
+
+
+def _said_slots(error: BaseException) -> list[Any]:
+    """What C code makes the text of an exception of besides its `args`; a program may have put anything there."""
+    found = next((names for kind, names in _SAID.items() if issubclass(type(error), kind)), ())
+    lineage = _lineage_of(type(error))
+    held = [next(vars(base)[name] for base in lineage if name in _namespace_of(base)).__get__(error) for name in found]
+    return [one for one in held if one is not None]
+
+
+def _asked(kind: str, default: Any, function: Callable[..., Any], *args: Any) -> Any:
+    """What code of the program answers that may do anything, also try to end the program."""
     try:
-        return _guard.foreign("text of an exception", unprintable, str, error)
+        return _guard.foreign(kind, default, function, *args)
     except (SystemExit, GeneratorExit, RecursionError):
-        return unprintable
+        return default
+
+
+def _thread_name() -> str:
+    return text(_name_of_thread(threading.current_thread()))
 
 
 def _is_cheap(arg: Any, longest: int) -> bool:
@@ -283,7 +323,7 @@ def _faulty_line(error: BaseException) -> list[dict[str, Any]]:
     if type(name) is not str or type(line) is not int:
         return []
     frame = {"filename": name.replace("\\", "/").rpartition("/")[2], "abs_path": name, "function": "<module>"}
-    shown: dict[str, Any] = {**frame, "lineno": max(line, 1), "in_app": True}
+    shown: dict[str, Any] = {**frame, "lineno": min(max(line, 1), LAST_LINE), "in_app": True}
     if type(source) is str:
         shown["context_line"] = text(source.rstrip("\r\n"))
     return [shown]

@@ -5,11 +5,10 @@ Every container in here is made of exact builtin types (see `values.plain`), bou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
-
-import attrs
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from .._books import Books
+from .._value import Draft, made
 
 if TYPE_CHECKING:
     from .span import Span
@@ -17,11 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["ErrorEvent", "Event", "TransactionEvent", "count_event", "spans_of"]
 
 
-@attrs.define(kw_only=True, eq=False)
-class Event:
+class Event(Draft):
     """What transactions and errors have in common."""
 
-    kind: Literal["transaction", "error"] = attrs.field(init=False)
+    kind: ClassVar[Literal["transaction", "error"]]
     event_id: str
     trace_id: str
     span_id: str
@@ -29,12 +27,12 @@ class Event:
     time: int
     """When it began, or happened: nanoseconds since 1970-01-01 UTC."""
     level: str | None = None
-    tags: dict[str, str] = attrs.field(factory=dict)
-    contexts: dict[str, dict[str, Any]] = attrs.field(factory=dict)
-    extra: dict[str, Any] = attrs.field(factory=dict)
+    tags: dict[str, str] = made(dict)
+    contexts: dict[str, dict[str, Any]] = made(dict)
+    extra: dict[str, Any] = made(dict)
     user: dict[str, Any] | None = None
     request: dict[str, Any] | None = None
-    breadcrumbs: list[dict[str, Any]] = attrs.field(factory=list)
+    breadcrumbs: list[dict[str, Any]] = made(list)
     fingerprint: list[str] | None = None
     release: str | None = None
     environment: str | None = None
@@ -43,15 +41,14 @@ class Event:
     sdk: dict[str, Any] | None = None
     dynamic_sampling_context: dict[str, str] | None = None
     """The envelope's `trace` header: text values only; `None` when another service froze an empty one."""
-    meta: dict[str, Any] = attrs.field(factory=dict)
+    meta: dict[str, Any] = made(dict)
     """What was removed or cut, as the Sentry protocol's `_meta`: the payload's tree, with the remarks under `""`."""
 
 
-@attrs.define(kw_only=True, eq=False)
 class TransactionEvent(Event):
     """A finished transaction with its finished spans, as exporters receive it."""
 
-    kind: Literal["transaction", "error"] = attrs.field(init=False, default="transaction")
+    kind = "transaction"
     name: str
     source: str = "custom"
     op: str | None = None
@@ -62,9 +59,56 @@ class TransactionEvent(Event):
     """Nanoseconds since 1970-01-01 UTC; never before `time`."""
     epoch: int
     """Add it to a span's `start_ticks` or `end_ticks` for nanoseconds since 1970-01-01 UTC."""
-    data: dict[str, Any] = attrs.field(factory=dict)
-    measurements: dict[str, dict[str, Any]] = attrs.field(factory=dict)
-    spans: list[Span] = attrs.field(factory=list)
+    data: dict[str, Any] = made(dict)
+    measurements: dict[str, dict[str, Any]] = made(dict)
+    spans: list[Span] = made(list)
+
+    # Written out, for the fields that recording knows: that saves 2 of the microseconds that a transaction costs.
+    def __init__(
+        self,
+        *,
+        event_id: str,
+        trace_id: str,
+        span_id: str,
+        time: int,
+        end: int,
+        epoch: int,
+        name: str,
+        parent_span_id: str | None = None,
+        source: str = "custom",
+        op: str | None = None,
+        description: str | None = None,
+        status: str | None = None,
+        tags: dict[str, str] | None = None,
+        data: dict[str, Any] | None = None,
+        measurements: dict[str, dict[str, Any]] | None = None,
+        spans: list[Span] | None = None,
+        dynamic_sampling_context: dict[str, str] | None = None,
+        **others: Any,
+    ) -> None:
+        self.event_id = event_id
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.parent_span_id = parent_span_id
+        self.time = time
+        self.end = end
+        self.epoch = epoch
+        self.name = name
+        self.source = source
+        self.op = op
+        self.description = description
+        self.status = status
+        self.tags = tags if tags is not None else {}
+        self.data = data if data is not None else {}
+        self.measurements = measurements if measurements is not None else {}
+        self.spans = spans if spans is not None else []
+        self.dynamic_sampling_context = dynamic_sampling_context
+        self.contexts = {}
+        self.extra = {}
+        self.breadcrumbs = []
+        self.meta = {}
+        if others:
+            self._take(others)
 
     @property
     def duration(self) -> float:
@@ -72,23 +116,22 @@ class TransactionEvent(Event):
         return (self.end - self.time) / 1e9
 
 
-@attrs.define(kw_only=True, eq=False)
 class ErrorEvent(Event):
     """An exception or a message, as exporters receive it."""
 
-    kind: Literal["transaction", "error"] = attrs.field(init=False, default="error")
+    kind = "error"
     message: str | None = None
     logger: str | None = None
     logentry: dict[str, Any] | None = None
-    exceptions: list[dict[str, Any]] = attrs.field(factory=list)
+    exceptions: list[dict[str, Any]] = made(list)
     """Exception values of the Sentry protocol, the raised one last."""
-    threads: list[dict[str, Any]] = attrs.field(factory=list)
-    modules: dict[str, str] = attrs.field(factory=dict)
+    threads: list[dict[str, Any]] = made(list)
+    modules: dict[str, str] = made(dict)
     transaction: str | None = None
     transaction_source: str | None = None
     op: str | None = None
     """The op of the span it happened in."""
-    other: dict[str, Any] = attrs.field(factory=dict)
+    other: dict[str, Any] = made(dict)
     """Fields of an event that the user built by hand and that have no field here."""
 
 
@@ -100,7 +143,6 @@ def spans_of(item: Event) -> int:
 def count_event(books: Books, item: Event, outcome: str) -> None:
     """Enter an item and its spans in the books."""
     if item.kind == "transaction":
-        books.count("transactions", outcome)
-        books.count("spans", outcome, spans_of(item))
+        books.enter((("transactions", outcome, 1), ("spans", outcome, spans_of(item))))
     else:
         books.count("errors", outcome)

@@ -14,6 +14,8 @@ from .status import is_control_flow, status_of_error
 __all__ = ["Note", "mark_captured", "note", "note_of"]
 
 _KEY = "__instrument__"
+# Read from the slot: a class of the program's may bring a property of that name.
+_dict_of = vars(BaseException)["__dict__"].__get__
 
 
 class Note(NamedTuple):
@@ -61,8 +63,8 @@ def note(span: Any, kind: type[BaseException], error: BaseException | None) -> N
 def note_of(error: BaseException) -> Note | None:
     """The note of this very exception, if it has one."""
     values = _attributes(error).get(_KEY)
-    if type(values) is tuple and len(values) == len(Note._fields) and values[0] == id(error):
-        return Note._make(values)
+    if type(values) is tuple and len(values) == len(Note._fields) and type(values[0]) is int:
+        return Note._make(values) if values[0] == id(error) else None
     return None
 
 
@@ -76,5 +78,5 @@ def _write(error: BaseException, place: Note) -> None:
 
 
 def _attributes(error: BaseException) -> dict[str, Any]:
-    attributes: dict[str, Any] = object.__getattribute__(error, "__dict__")
+    attributes: dict[str, Any] = _dict_of(error)
     return attributes

@@ -23,43 +23,79 @@ _Key = tuple[int, Any, Any]
 
 def fold(spans: Sequence[Any]) -> list[Any]:
     """The spans that stay, in their order: what is alone, unfinished, named or failed, and one for each group."""
-    parents = {id(span._parent) for span in spans}
+    staying: set[int] = set()
+    for group in _groups(spans, staying).values():
+        staying.update(map(id, _merge(group) if len(group) > 1 else group))
+    return [span for span in spans if id(span) in staying]
+
+
+def _groups(spans: Sequence[Any], staying: set[int]) -> dict[_Key, list[Any]]:
+    """What may be folded, by parent, op and description. The identities of all others are added to `staying`."""
     groups: dict[_Key, list[Any]] = {}
+    parents: dict[int, Any] = {}
+    group: list[Any] | None = None
+    parent = op = description = None
     for span in spans:
-        if _may_fold(span, parents):
-            groups.setdefault((id(span._parent), span.op, span.description), []).append(span)
-    gone: set[int] = set()
-    for group in groups.values():
-        if len(group) > 1:
-            gone.update(map(id, _merge(group)))
-    return [span for span in spans if id(span) not in gone]
+        # Most are like the one before them, which spares making a key.
+        if span._parent is not parent or span.op is not op or span.description is not description:
+            parent, op, description = span._parent, span.op, span.description
+            parents[id(parent)] = parent
+            key = _key(span)
+            group = None if key is None else groups.setdefault(key, [])
+        if (
+            group is not None
+            and span.end_ticks is not None
+            and span._id is None
+            and (span.status is None or span.status == "ok")
+            and not span.measurements
+        ):
+            group.append(span)
+        else:
+            staying.add(id(span))
+    for key in groups.keys() & {_key(parent) for parent in parents.values()}:
+        members = groups[key]
+        groups[key] = [span for span in members if id(span) not in parents]
+        staying.update(id(span) for span in members if id(span) in parents)
+    return groups
 
 
-def _may_fold(span: Any, parents: set[int]) -> bool:
-    return (
-        span.end_ticks is not None
-        and span._id is None
-        and span.status in (None, "ok")
-        and not span.measurements
-        and id(span) not in parents
-    )
+def _key(span: Any) -> _Key | None:
+    """What similar spans have in common; `None` where the program gave something for a name that is no text."""
+    op, description = getattr(span, "op", None), getattr(span, "description", None)
+    if (op is None or type(op) is str) and (description is None or type(description) is str):
+        return id(getattr(span, "_parent", None)), op, description
+    return None
 
 
 def _merge(group: list[Any]) -> list[Any]:
-    """Let the slowest of a group stand for it; the others, but for a few unusually slow ones, are returned."""
-    counts = [_counts(span) for span in group]
-    mean = sum(total for _, total, _, _ in counts) / sum(count for count, _, _, _ in counts)
-    slow = [span for span in group if span.end_ticks - span.start_ticks > SLOW * mean and not _is_folded(span)]
-    if 0 < len(slow) <= KEPT_WHOLE and len(slow) < len(group) - 1:
-        whole = set(map(id, slow))
-        group = [span for span in group if id(span) not in whole]
-        counts = [_counts(span) for span in group]
-    slowest = max(group, key=lambda span: span.end_ticks - span.start_ticks)
-    number, total, least, most = map(list, zip(*counts, strict=True))
+    """What stays of a group: the slowest, which counts the others, and unusually slow ones if they are few."""
+    taken = [span.end_ticks - span.start_ticks for span in group]
+    earlier = [_counts(span) for span in group if span.data and _is_folded(span)]
+    number = len(group) + sum(count - 1 for count, _, _, _ in earlier)
+    total = sum(taken) + sum(more for _, more, _, _ in earlier)
+    whole = _take_slow(group, taken, SLOW * total / number)
+    number -= len(whole)
+    total -= sum(span.end_ticks - span.start_ticks for span in whole)
+    longest = max(taken)
+    slowest = group[taken.index(longest)]
+    least = min(min(taken), *(low for _, _, low, _ in earlier)) if earlier else min(taken)
+    most = max(longest, *(high for _, _, _, high in earlier)) if earlier else longest
     data = {key: value for key, value in (slowest.data or {}).items() if key not in FOLDED}
-    data.update(zip(FOLDED, (sum(number), sum(total) / 1e9, min(least) / 1e9, max(most) / 1e9), strict=True))
+    data.update(zip(FOLDED, (number, total / 1e9, least / 1e9, most / 1e9), strict=True))
     slowest.data = data
-    return [span for span in group if span is not slowest]
+    return [slowest, *whole]
+
+
+def _take_slow(group: list[Any], taken: list[int], limit: float) -> list[Any]:
+    """Take the few out of a group that took unusually long, and their nanoseconds out of `taken`."""
+    if max(taken) <= limit:
+        return []
+    slow = [at for at, ticks in enumerate(taken) if ticks > limit and not _is_folded(group[at])]
+    if not 0 < len(slow) <= KEPT_WHOLE or len(slow) >= len(group) - 1:
+        return []
+    for at in reversed(slow):
+        del taken[at]
+    return [group.pop(at) for at in reversed(slow)]
 
 
 def _is_folded(span: Any) -> bool:
@@ -67,10 +103,7 @@ def _is_folded(span: Any) -> bool:
 
 
 def _counts(span: Any) -> tuple[int, int, int, int]:
-    """How many spans it stands for, and their nanoseconds in sum, at least and at most."""
-    data = span.data
-    if data and FOLDED[0] in data:
-        count, total, least, most = (data[key] for key in FOLDED)
-        return count, round(total * 1e9), round(least * 1e9), round(most * 1e9)
-    taken = span.end_ticks - span.start_ticks
-    return 1, taken, taken, taken
+    """How many spans a folded one stands for; their nanoseconds in sum beyond its own, at least and at most."""
+    count, *seconds = (span.data[key] for key in FOLDED)
+    total, least, most = (round(one * 1e9) for one in seconds)
+    return count, total - (span.end_ticks - span.start_ticks), least, most

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from weakref import ref
-
-import attrs
 
 from .. import _clock, _fork, _guard, _ids
 from .._books import Books, Stats
+from .._value import evolve
 from ..options import Options
 from .blocks import ScopeBlock
 from .current import get_scope
 from .event import Event, TransactionEvent
 from .open_spans import OpenSpans
 from .scope import Scope
-from .segment import Segment, seal
+from .segment import Segment, name_spans, offer_id
 from .span import Span, Transaction, get_span
 from .stacktrace import FrameRules
 from .storms import Storms
 from .values import text
 
 __all__ = ["HUB", "NOOP_SINK", "Hub", "NoopSink", "Sink"]
+
+_BEGUN: Final = (("transactions", "started", 1), ("transactions", "open", 1))
+_ENDED: Final = (("transactions", "open", -1),)
 
 
 class Sink(Protocol):
@@ -71,7 +73,9 @@ class Hub:
         self.storms = Storms()
         self.watch: Callable[[Callable[[Any], None]], Callable[[Any], None]] | None = None
         """Looks at the spans that are added to transactions from now on, when somebody wants to know who makes them."""
-        self._running: dict[int, ref[Segment]] = {}
+        self.clean: Callable[[str], str] = str
+        """A text without its secrets, for what leaves in the headers of a request."""
+        self._running: dict[int, tuple[ref[Segment], Books]] = {}
         self._process_scope = Scope(self)
         self._is_retired = False
         self._frame_rules: FrameRules | None = None
@@ -136,24 +140,24 @@ class Hub:
 
     def begun(self, segment: Segment) -> None:
         """A transaction was started: it is open until it is handed over or nobody holds it any more."""
-        books, key, running = self.books, id(segment), self._running
-
-        def abandoned(_: ref[Segment]) -> None:
-            running.pop(key, None)
-            books.move("transactions", "open", "dropped:abandoned")
-
         if self.watch is not None:
             segment.add = self.watch(segment.add)
-        running[key] = ref(segment, abandoned)
-        books.count("transactions", "started")
-        books.count("transactions", "open")
+        books = self.books
+        self._running[id(segment)] = ref(segment, self._abandoned), books
+        books.enter(_BEGUN)
+
+    def _abandoned(self, gone: ref[Segment]) -> None:
+        """Nobody holds the transaction any more that `gone` referred to."""
+        for key, (reference, books) in list(self._running.items()):
+            if reference is gone and self._running.pop(key, None) is not None:
+                books.move("transactions", "open", "dropped:abandoned")
 
     def retire(self) -> None:
         """Record nothing more, and count what is still open as lost: nobody will take it."""
         self.tell_storms()
         self._is_retired = True
         while self._running:
-            _, reference = self._running.popitem()
+            _, (reference, _) = self._running.popitem()
             segment = reference()
             if segment is not None:
                 segment.books.move("transactions", "open", "dropped:unfinished")
@@ -200,43 +204,53 @@ class Hub:
     def _settle(self, segment: Segment) -> Books:
         """Close the account of an open transaction, in the books it was opened in, and go on in today's."""
         books = segment.books
-        books.count("transactions", "open", -1)
+        books.enter(_ENDED)
         if books is not self.books:
             books.count("transactions", "started", -1)
             self.books.count("transactions", "started")
         return self.books
 
     def _hand_over(self, transaction: Transaction, segment: Segment) -> bool:
-        spans = segment.close()
-        self.books.count("spans", "started", len(spans) + 1)
-        event = self._item(transaction, segment, spans, transaction.name, transaction.source)
-        event.contexts = dict(transaction.contexts or {})
+        event_id, drawn = _ids.event_and_span_ids(len(segment.spans) + 1)
+        offer_id(transaction, drawn.pop())
+        spans = segment.close(drawn)
+        self.books.enter((("spans", "started", len(spans) + 1),))
+        event = self._item(transaction, segment, spans, transaction.name, transaction.source, event_id)
+        if transaction.contexts:
+            event.contexts = dict(transaction.contexts)
         self.client.capture(event, {"scope": self.scope})
         if self.storms.is_due():
             self._tell_storms()
         return True
 
     def _item(
-        self, root: Span, segment: Segment, spans: list[Span], name: str, source: str | None = None
+        self,
+        root: Span,
+        segment: Segment,
+        spans: list[Span],
+        name: str,
+        source: str | None = None,
+        event_id: str | None = None,
     ) -> TransactionEvent:
         """A finished span with the finished ones below it, as data. A part of a trace has no `source` for its name."""
         trace, epoch = segment.trace, segment.epoch
+        start, end = root.start_ticks, root.end_ticks or 0
         return TransactionEvent(
-            event_id=_ids.event_id(),
+            event_id=event_id or _ids.event_id(),
             trace_id=trace.id,
             span_id=root.span_id,
             parent_span_id=root.parent_span_id,
-            time=epoch + root.start_ticks,
-            end=epoch + max(root.end_ticks or 0, root.start_ticks),
+            time=epoch + start,
+            end=epoch + (end if end > start else start),
             epoch=epoch,
             name=name,
             source=source or "custom",
             op=root.op,
             description=root.description,
             status=root.status,
-            tags=dict(root.tags or {}),
-            data=dict(root.data or {}),
-            measurements=dict(root.measurements or {}),
+            tags=dict(root.tags) if root.tags else {},
+            data=dict(root.data) if root.data else {},
+            measurements=dict(root.measurements) if root.measurements else {},
             spans=spans,
             dynamic_sampling_context=trace.sampling_context(name if source else None, source) or None,
         )
@@ -262,20 +276,20 @@ class Hub:
         """The books as they stand, with the spans of running transactions among the open ones."""
         stats = self.books.stats()
         running = 0
-        for reference in list(self._running.values()):
+        for reference, _ in list(self._running.values()):
             segment = reference()
             if segment is not None and segment.books is self.books:
                 running += 1 + len(segment.spans)
-        spans = attrs.evolve(
+        spans = evolve(
             stats.spans,
             started=stats.spans.started + running,
             open=stats.spans.open + running,
             unfinished=self.open_spans.names(),
         )
-        return attrs.evolve(stats, spans=spans)
+        return evolve(stats, spans=spans)
 
     def _each_running(self, act: Callable[[Segment], None]) -> None:
-        for reference in list(self._running.values()):
+        for reference, _ in list(self._running.values()):
             segment = reference()
             if segment is not None:
                 act(segment)
@@ -285,7 +299,7 @@ class Hub:
         self._each_running(Segment.name_open_spans)
         span = get_span()
         if span is not None:
-            seal([span], [])
+            name_spans([span])
 
     def _in_child(self) -> None:
         """What is open stays the parent's; the child starts with empty books."""

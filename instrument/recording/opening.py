@@ -12,13 +12,17 @@ from ..propagation import TraceContext, read_headers
 from .current import unusual
 from .hub import HUB, Hub
 from .noop import NOOP_SPAN, NoopTransaction, SuppressedTransaction, is_suppressed
-from .sampling import decide
+from .sampling import decide, decide_by_rate
 from .segment import NO_SEGMENT
-from .span import Span, Transaction, get_span
+from .span import SCALARS, Span, Transaction, get_span
 from .suspended import GENERATOR, current_span, hold
 from .trace import Trace
+from .values import ENTRIES
 
 __all__ = ["begin_transaction", "span"]
+
+UNCHECKED = {None: None}
+"""In place of what has to be looked at more closely."""
 
 _getframe = sys._getframe
 
@@ -60,10 +64,23 @@ def span(
     segment.add(child)
     if len(segment.spans) > segment.limit:
         segment.make_room()
+    # In line what `update_data` and `update_tags` do with a plain dict of plain values.
     if data is not None:
-        child.update_data(data)
+        given: Any = data.copy() if type(data) is dict and len(data) <= ENTRIES else UNCHECKED
+        for key, value in given.items():
+            if type(key) is not str or type(value) not in SCALARS:
+                child.update_data(data)
+                break
+        else:
+            child.data = given
     if tags is not None:
-        child.update_tags(tags)
+        given = tags.copy() if type(tags) is dict and len(tags) <= ENTRIES else UNCHECKED
+        for key, value in given.items():
+            if type(key) is not str or type(value) is not str:
+                child.update_tags(tags)
+                break
+        else:
+            child.tags = given
     return child
 
 
@@ -74,7 +91,7 @@ def begin_transaction(
     source: str = "custom",
     headers: Any = None,
     sampled: bool | None = None,
-    data: Mapping[str, Any] | None = None,
+    data: Any = None,
     sampling_context: Mapping[str, Any] | None = None,
 ) -> Transaction:
     """Start a transaction and decide whether it is recorded. It is not made current.
@@ -82,40 +99,42 @@ def begin_transaction(
     Without `headers` it continues the trace that this process was started in, if any; else it begins one.
     """
     hub = HUB
-    incoming = _incoming(hub, headers)
+    incoming = hub.scope.trace.incoming if headers is None else _incoming(hub, headers)
     trace = Trace(hub, incoming)
     if not hub.is_recording or is_suppressed():
         hub.refused()
         return SuppressedTransaction(trace, op, name, source)
-    started = Start(trace, op, name, source, data or {}, sampling_context or {})
-    trace.sampled, trace.rate = decide(
-        hub.options, explicit=sampled, parent=started.parent_sampled, random=started.random, context=started.context
-    )
+    options = hub.options
+    parent = incoming.sampled if incoming is not None else None
+    span_id = None
+    if sampled is None and options.traces_sampler is None:
+        trace.sampled, trace.rate = decide_by_rate(options, parent, trace.random)
+    else:
+        started = Start(trace, op, name, source, data, sampling_context)
+        trace.sampled, trace.rate = decide(
+            options, explicit=sampled, parent=parent, random=trace.random, context=started.context
+        )
+        span_id = started.span_id
     kind = Transaction
-    if not trace.sampled or (trace.rate is None and hub.options.only_passes_ids):
+    if not trace.sampled or (trace.rate is None and options.only_passes_ids):
         hub.unsampled()
         kind = NoopTransaction
     transaction: Transaction = hold(kind(trace, op, name, source), _getframe(2))
-    transaction._id = started.span_id
-    if data:
-        transaction.update_data(dict(data))
+    transaction._id = span_id
+    if data is not None:
+        transaction.update_data(data)
     return transaction
 
 
 class Start:
     """What is known of a transaction that is about to start, for the decision whether it is recorded."""
 
-    __slots__ = ("_given", "_trace", "parent_sampled", "span_id")
+    __slots__ = ("_given", "_trace", "span_id")
 
     def __init__(self, trace: Trace, *given: Any) -> None:
         self._trace = trace
         self._given = given
-        self.parent_sampled = trace.incoming.sampled if trace.incoming is not None else None
         self.span_id: str | None = None
-
-    def random(self) -> float:
-        """The trace's number in [0, 1)."""
-        return float(self._trace.rand or 0)
 
     def context(self) -> dict[str, Any]:
         """What a `traces_sampler` is given."""
@@ -130,17 +149,15 @@ class Start:
                 "op": op,
                 "name": name,
                 "source": source,
-                "data": dict(data),
+                "data": dict(data or {}),
             },
-            "parent_sampled": self.parent_sampled,
+            "parent_sampled": incoming.sampled if incoming is not None else None,
             "parent_sample_rate": incoming.parent_sample_rate if incoming is not None else None,
-            **added,
+            **(added or {}),
         }
 
 
 def _incoming(hub: Hub, headers: Any) -> TraceContext | None:
-    if headers is None:
-        return hub.scope.trace.incoming
     options = hub.options
     return _guard.foreign(
         "incoming headers",

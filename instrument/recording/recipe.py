@@ -7,9 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import attrs
-
 from .. import _guard
+from .._value import Value
 from .current import unusual
 from .noop import NOOP_SPAN
 from .opening import begin_transaction
@@ -39,8 +38,7 @@ class Recipe(Protocol):
         """A span, not current yet, for a call with these arguments."""
 
 
-@attrs.frozen
-class SpanRecipe:
+class SpanRecipe(Value):
     """Each call is a child of the current span."""
 
     function: Callable[..., Any]
@@ -79,8 +77,7 @@ class SpanRecipe:
                 child.set_data(f"arg.{name}", bound.arguments[name])
 
 
-@attrs.frozen
-class TransactionRecipe:
+class TransactionRecipe(Value):
     """Each call is a transaction of its own."""
 
     op: str | None

@@ -1,4 +1,4 @@
-"""A trace that goes on in this process from a span that runs in another one."""
+"""A trace that goes on in this process from a span that runs in another one, and the other way round."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from ..propagation import TraceContext
 from .current import set_span, swap_scope
 from .hub import HUB
 from .noop import NoopTransaction
-from .segment import Segment
+from .segment import Segment, offer_id
 from .span import Span
 from .trace import Trace
 
-__all__ = ["continue_here"]
+__all__ = ["continue_here", "header_lines"]
 
 
 def continue_here(incoming: TraceContext | None) -> None:
@@ -42,3 +42,17 @@ def _elsewhere(trace: Trace, span_id: str | None) -> Span:
     span._segment = Segment(None, trace, span.start_ticks)
     span._segment.leave_to_parent(span.start_ticks)
     return span
+
+
+def header_lines(span: Span) -> bytes:
+    """`span.trace_headers()` as lines of HTTP/1.1, of a recorded span."""
+    segment = span._segment
+    trace = segment.trace
+    transaction = segment.transaction
+    if transaction is None:
+        writer = trace.header_writer()
+    else:
+        writer = trace.header_writer(transaction.name, transaction.source)
+    if span._id is None:
+        offer_id(span, trace.draw_span_id())
+    return writer.lines(span._id or span.span_id)

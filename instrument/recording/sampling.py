@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import _guard
 
-__all__ = ["Decision", "decide"]
+__all__ = ["Decision", "decide", "decide_by_rate"]
 
 Decision = tuple["bool | None", "float | None"]
 """Recorded or not (`None`: nobody decides, ids are only passed on), and the rate it was decided by, if it was here."""
@@ -27,13 +27,19 @@ def decide(
     `random` draws the trace's number in [0, 1), and is asked only when a rate leaves it open.
     """
     if explicit is not None:
-        return bool(explicit), float(bool(explicit))
+        is_wanted = _guard.foreign("sampled", True, bool, explicit)
+        return is_wanted, float(is_wanted)
     if options.traces_sampler is not None:
         rate = _guard.foreign("traces_sampler", None, _ask, options.traces_sampler, context)
         if rate is not None:
             return _by_rate(rate, random)
+    return decide_by_rate(options, parent, random)
+
+
+def decide_by_rate(options: Any, parent: bool | None, random: Callable[[], float]) -> Decision:
+    """The parent's decision, then the static rate."""
     rate = options.traces_sample_rate
-    if options.only_passes_ids or parent is not None:
+    if parent is not None or options.only_passes_ids:
         return parent, None
     return _by_rate(rate, random) if rate is not None else (False, None)
 

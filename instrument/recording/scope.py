@@ -12,7 +12,7 @@ from .current import set_span
 from .span import Span, Transaction, here
 from .suspended import is_collecting, release
 from .trace import Recorder, Trace
-from .values import plain, plain_mapping, text
+from .values import plain, plain_mapping, put, text
 
 __all__ = ["Scope"]
 
@@ -94,7 +94,7 @@ class Scope:
 
     def set_tag(self, key: str, value: Any) -> None:
         """A short text to search by, on everything captured from now on."""
-        self.tags[text(key)] = text(value)
+        put(self.tags, text(key), text(value))
 
     def set_user(self, user: Mapping[str, Any] | None) -> None:
         """Who it is done for: any of id, username, email, ip_address, and more."""
@@ -102,18 +102,20 @@ class Scope:
 
     def set_context(self, key: str, value: Mapping[str, Any]) -> None:
         """A named group of values."""
-        self.contexts[text(key)] = plain_mapping(value)
+        put(self.contexts, text(key), plain_mapping(value))
 
     def set_extra(self, key: str, value: Any) -> None:
         """A single value."""
-        self.extra[text(key)] = plain(value)
+        put(self.extra, text(key), plain(value))
 
     def add_breadcrumb(self, crumb: Mapping[str, Any] | None = None, **fields: Any) -> None:
         """Note something that may explain a later error: a mapping, fields (category=, message=, data=), or both."""
         made: dict[str, Any] | None = breadcrumb(crumb, fields)
         before = self._hub.options.before_breadcrumb
         if before is not None:
-            made = _guard.foreign("before_breadcrumb", None, before, made, {})
+            kept = _guard.foreign("before_breadcrumb", None, before, made, {})
+            # It may hold anything by now, itself included.
+            made = plain_mapping(kept) if type(kept) is dict else None
         if made is not None:
             self.breadcrumbs.append(made)
 

@@ -75,22 +75,25 @@ class Segment:
             self.books.count("spans", "folded", count - len(kept))
             self.limit = max(self.limit, 2 * len(kept))
 
-    def close(self) -> list[Any]:
-        """The finished spans; from now on each of the others, which are counted as open, finds its own way."""
+    def close(self, drawn: list[str]) -> list[Any]:
+        """The finished spans, with ids out of `drawn`, one for each span there is.
+
+        From now on each of the others, which are counted as open, finds its own way.
+        """
         with self._lock:
             self.closed = True
             self.transaction = None
             spans, self.spans = self.spans, []
             self.add = self.trace.hub.open_spans.add
-            # In line what `is_sealed` asks: a call for each span would be a third of the price of closing.
-            finished = [span for span in spans if span.end_ticks is not None and type(span._parent) is not str]
+            while len(drawn) < len(spans):  # another thread has started some
+                drawn += _ids.span_ids(len(spans) - len(drawn))
+            finished = seal(spans, drawn)
             if len(finished) < len(spans):
                 taken = set(map(id, finished))
                 for span in [span for span in spans if id(span) not in taken and not is_sealed(span)]:
                     self.trace.hub.open_spans.add(span)
                     if is_sealed(span):  # a signal handler has finished it just now
                         self.trace.hub.open_spans.withdraw(span)
-            seal(spans, finished)
             return finished
 
     def collect_late(self, span: Recorded) -> list[Any]:
@@ -108,7 +111,7 @@ class Segment:
                 if parent.end_ticks is None:
                     top = parent
                 parent = parent._parent
-            seal([span], [span])
+            seal([span], _ids.span_ids(1))
             if top is not span:
                 self._wait(span, top)
                 return []
@@ -132,7 +135,7 @@ class Segment:
         if self.transaction is not None:
             spans.append(self.transaction)
             self.trace.sampling_context(self.transaction.name, self.transaction.source)
-        seal(spans, [])
+        name_spans(spans)
 
     def leave_to_parent(self, now: int) -> None:
         """In a forked child: what is open stays the parent's, and what the child adds is delivered by itself."""
@@ -166,10 +169,25 @@ _agreed: dict[int, str] = {}
 def draw_id(span: Recorded) -> str:
     """The id of `span`, drawn now if it has none: the same for all threads that ask."""
     drawn = _agreed.setdefault(id(span), _ids.span_id())
+    offer_id(span, drawn)
+    _agreed.pop(id(span), None)
+    return span._id  # type: ignore[return-value]  # it has one now
+
+
+def offer_id(span: Recorded, drawn: str) -> None:
+    """Let `drawn` be the id of `span` if that has none.
+
+    Looking and setting is one step: CPython switches threads, and calls signal handlers, only at calls and jumps.
+    """
     if span._id is None:
         span._id = drawn
-    _agreed.pop(id(span), None)
-    return span._id
+
+
+def name_spans(spans: Sequence[Recorded]) -> None:
+    """Draw the ids still missing in `spans`."""
+    for span, own in zip(spans, _ids.span_ids(len(spans)), strict=True):
+        if span._id is None:
+            span._id = own
 
 
 def is_sealed(span: Recorded) -> bool:
@@ -177,16 +195,25 @@ def is_sealed(span: Recorded) -> bool:
     return isinstance(span._parent, str)
 
 
-def seal(spans: Sequence[Recorded], finished: Sequence[Recorded]) -> None:
-    """Draw the ids still missing in `spans`, and let go of the parents of `finished`, keeping their ids."""
-    agree = _agreed.setdefault
-    for span, drawn in zip(spans, _ids.span_ids(len(spans)), strict=False):
-        if span._id is None:
-            span._id = agree(id(span), drawn)
-    for span in spans:
-        _agreed.pop(id(span), None)
-    for span in finished:
+def seal(spans: Sequence[Recorded], drawn: Sequence[str]) -> list[Any]:
+    """Give ids to `spans` that have none. Those that have ended let go of their parents, and are returned.
+
+    What has left before is passed over. A parent comes before its children, so it has its id when they are looked at.
+    """
+    finished: list[Any] = []
+    add = finished.append
+    last = last_id = None
+    for span, own in zip(spans, drawn, strict=False):
+        if span._id is None:  # in line what `offer_id` does
+            span._id = own
+        if span.end_ticks is None:
+            continue
+        parent = span._parent  # read after the end: whoever finishes it in between, in a signal handler, seals it
+        if type(parent) is str:
+            continue
         span._within = None
-        parent = span._parent
-        if parent is not None and not isinstance(parent, str):
-            span._parent = parent._id or parent.span_id
+        if parent is not last:
+            last, last_id = parent, None if parent is None else parent._id or parent.span_id
+        span._parent = last_id
+        add(span)
+    return finished

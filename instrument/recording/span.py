@@ -15,10 +15,10 @@ from .._clock import ticks
 from . import current, failure
 from .current import set_span, unusual
 from .segment import Segment, draw_id
-from .status import status_of_http
+from .status import http_code, status_of_http
 from .suspended import GENERATOR, Holding, current_span, hold, is_collecting, release
 from .trace import Trace
-from .values import plain, plain_mapping, text
+from .values import ENTRIES, entries, plain, plain_mapping, put, text, union
 
 __all__ = ["Span", "Transaction", "get_span", "here", "start_span"]
 
@@ -155,32 +155,42 @@ class Span:
         tags = self.tags
         if tags is None:
             tags = self.tags = {}
-        tags[key if type(key) is str else text(key)] = value if type(value) is str else text(value)
+        key = key if type(key) is str else text(key)
+        value = value if type(value) is str else text(value)
+        if len(tags) < ENTRIES:
+            tags[key] = value
+        else:
+            put(tags, key, value)
 
     def update_tags(self, tags: dict[str, Any]) -> None:
         """Set several tags."""
-        given = _copied(tags)
+        given = tags.copy() if type(tags) is dict and len(tags) <= ENTRIES else entries(tags)
         for key, value in given.items():
             if type(key) is not str or type(value) is not str:
                 given = {text(key): text(value) for key, value in given.items()}
                 break
-        self.tags = given if self.tags is None else {**self.tags, **given}
+        self.tags = given if self.tags is None else union(self.tags, given)
 
     def set_data(self, key: str, value: Any) -> None:
         """Attach a value. It is copied as plain data at once; of an unknown object only the type's name is kept."""
         data = self.data
         if data is None:
             data = self.data = {}
-        data[key if type(key) is str else text(key)] = value if type(value) in SCALARS else plain(value)
+        key = key if type(key) is str else text(key)
+        value = value if type(value) in SCALARS else plain(value)
+        if len(data) < ENTRIES:
+            data[key] = value
+        else:
+            put(data, key, value)
 
     def update_data(self, data: dict[str, Any]) -> None:
         """Attach several values."""
-        given = _copied(data)
+        given = data.copy() if type(data) is dict and len(data) <= ENTRIES else entries(data)
         for key, value in given.items():
             if type(key) is not str or type(value) not in SCALARS:
                 given = {text(key): plain(value) for key, value in given.items()}
                 break
-        self.data = given if self.data is None else {**self.data, **given}
+        self.data = given if self.data is None else union(self.data, given)
 
     def set_status(self, status: str) -> None:
         """Say how it went: "ok", "not_found", "internal_error" or another status of the Sentry protocol."""
@@ -188,7 +198,8 @@ class Span:
 
     def set_http_status(self, code: int) -> None:
         """Derive the status from an HTTP code, and record the code as data and as tag."""
-        self.set_tag("http.status_code", str(int(code)) if code in HTTP_CODES else code)
+        code = code if type(code) is int else http_code(code)
+        self.set_tag("http.status_code", str(code) if type(code) is int and code in HTTP_CODES else code)
         self.set_data("http.response.status_code", code)
         self.status = status_of_http(code)
 
@@ -196,7 +207,7 @@ class Span:
         """Attach a number with a unit: "second", "byte", "percent" or any other text."""
         if self.measurements is None:
             self.measurements = {}
-        self.measurements[text(name)] = {"value": plain(value), "unit": text(unit)}
+        put(self.measurements, text(name), {"value": plain(value), "unit": text(unit)})
 
     def trace_headers(self) -> dict[str, str]:
         """The headers that continue the trace elsewhere, as a child of this span."""
@@ -282,7 +293,7 @@ class Transaction(Span):
 
     def __init__(self, trace: Trace, op: str | None, name: str | None, source: str) -> None:
         self.op = op
-        self.name = text(name) if name else "<unlabeled transaction>"
+        self.name = (text(name) if name is not None else "") or "<unlabeled transaction>"
         self.source = text(source)
         self.trace = trace
         self.contexts = None
@@ -325,14 +336,14 @@ class Transaction(Span):
         """Attach a group of values to this transaction alone."""
         if self.contexts is None:
             self.contexts = {}
-        self.contexts[text(key)] = plain_mapping(value)
+        put(self.contexts, text(key), plain_mapping(value))
 
     def set_http_status(self, code: int) -> None:
         """Derive the status from an HTTP code, and record the code as data, tag and response context."""
         super().set_http_status(code)
         if self.contexts is None:
             self.contexts = {}
-        self.contexts["response"] = {"status_code": int(code) if code in HTTP_CODES else plain(code)}
+        put(self.contexts, "response", {"status_code": code if type(code) is int else http_code(code)})
 
     def trace_headers(self) -> dict[str, str]:
         """The headers that continue the trace elsewhere, as a child of this transaction."""
@@ -362,14 +373,6 @@ class Transaction(Span):
 
     def _hand_over(self) -> None:
         self.trace.hub.hand_over(self, self._segment)
-
-
-def _copied(mapping: Any) -> dict[Any, Any]:
-    """A copy of what should be a mapping; what is none is kept under `value`."""
-    try:
-        return dict(mapping)
-    except (TypeError, ValueError):
-        return {"value": mapping}
 
 
 def start_span(kind: type[S], parent: Span, op: str | None, description: str | None) -> S:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import linecache
 import os
+import stat
 from collections import deque
 from collections.abc import Iterator
-from types import CodeType, FrameType, TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Final
 
-import attrs
-
 from .. import _guard
+from .._value import Value, made
 from .values import Walk, text
 
 __all__ = ["FrameReader", "FrameRules"]
@@ -23,6 +23,8 @@ CONTEXT_LINES: Final = 5
 LINE_CHARACTERS: Final = 512
 FRAMES_WITH_VARS: Final = 50
 CACHED_FILES: Final = 256
+LARGEST_SOURCE: Final = 5_000_000
+"""Bytes of a file whose lines are shown."""
 
 _PACKAGE: Final = __name__.partition(".")[0]
 _STANDARD_LIBRARY: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
@@ -40,13 +42,12 @@ def _working_folder() -> str | None:
         return None
 
 
-@attrs.frozen
-class FrameRules:
+class FrameRules(Value):
     """What frames show, and which of them count as the program's own."""
 
     in_app_include: tuple[str, ...] = ()
     in_app_exclude: tuple[str, ...] = ()
-    project_root: str | None = attrs.field(factory=_working_folder)
+    project_root: str | None = made(_working_folder)
     include_local_variables: bool = True
     include_source_context: bool = True
 
@@ -102,11 +103,12 @@ class FrameReader:
     def _frame(self, frame: FrameType, line: int | None) -> dict[str, Any]:
         code = frame.f_code
         module = _module(frame)
-        path = _absolute(code.co_filename)
+        given = str.__str__(code.co_filename)
+        path = _absolute(given)
         shown: dict[str, Any] = {
-            "filename": _short(code.co_filename, module),
+            "filename": _short(given, module),
             "abs_path": path,
-            "function": code.co_name or "<unknown>",
+            "function": str.__str__(code.co_name) or "<unknown>",
             "lineno": line,
         }
         if module is not None:
@@ -115,7 +117,7 @@ class FrameReader:
         if in_app is not None:
             shown["in_app"] = in_app
         if line is not None and self._rules.include_source_context:
-            _add_source(shown, code, frame, line)
+            _add_source(shown, given, frame, line)
         if self._with_vars > 0:
             self._with_vars -= 1
             shown["vars"] = _variables(frame)
@@ -203,8 +205,8 @@ def _short(path: str, module: str | None) -> str:
     return pieces[-1] if pieces[-1] else path
 
 
-def _add_source(shown: dict[str, Any], code: CodeType, frame: FrameType, line: int) -> None:
-    lines = _source(code.co_filename, frame)
+def _add_source(shown: dict[str, Any], path: str, frame: FrameType, line: int) -> None:
+    lines = _source(path, frame)
     at = line - 1
     if not 0 <= at < len(lines):
         return
@@ -217,12 +219,33 @@ def _source(path: str, frame: FrameType) -> list[str]:
     known = _lines.get(path)
     if known is not None:
         return known
-    lines = _guard.guarded("source lines", [], linecache.getlines, path, frame.f_globals)
+    lines = _lines_of(path, frame) if _may_be_read(path) else []
     if not path.startswith("<"):
         while len(_lines) >= CACHED_FILES:
             _lines.pop(next(iter(list(_lines)), ""), None)
         _lines[path] = lines
     return lines
+
+
+def _lines_of(path: str, frame: FrameType) -> list[str]:
+    """What Python finds for the path, or asks a loader of the program's for."""
+    held: Any = frame.f_globals
+    try:
+        found = _guard.foreign("source lines", [], linecache.getlines, path, held if type(held) is dict else None)
+    except (SystemExit, GeneratorExit):
+        return []
+    return [one for one in found if type(one) is str] if type(found) is list else []
+
+
+def _may_be_read(path: str) -> bool:
+    """Whether reading comes to an end: not of a device, a pipe, or a file of any size."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return True  # Python looks elsewhere, too.
+    except ValueError:
+        return False
+    return stat.S_ISREG(found.st_mode) and 0 < found.st_size <= LARGEST_SOURCE
 
 
 def _cut(line: str) -> str:

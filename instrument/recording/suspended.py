@@ -191,6 +191,10 @@ def release(span: Current, *, unwound: bool = False) -> None:
 
     With `unwound`, what was entered after it has gone too: an exception, or the end of a unit of work, has passed.
     """
+    if get_span() is span and not unusual:
+        set_span(span._outer)
+        span._outer = span._within = None
+        return
     inner: Current | None = None
     current: Current | None = get_span()
     while current is not None and current is not span:

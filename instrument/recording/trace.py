@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
-from .. import _ids
+from .. import _fork, _ids
 from .._books import Books
 from ..options import Options
-from ..propagation import TraceContext, sample_rand, sampling_context, write_headers
+from ..propagation import HeaderWriter, TraceContext, sample_rand, sampling_context
 
 __all__ = ["Recorder", "Trace"]
+
+MOST_AHEAD: Final = 64
+"""Span ids that are drawn at once."""
+
+_OWN_TEXTS: Final = ("transaction", "release", "environment")
 
 
 class Recorder(Protocol):
@@ -18,6 +24,7 @@ class Recorder(Protocol):
     options: Options
     books: Books
     open_spans: Any
+    clean: Callable[[str], str]
 
     def begun(self, segment: Any) -> None:
         """A transaction was started."""
@@ -35,7 +42,7 @@ class Recorder(Protocol):
 class Trace:
     """One trace as this process knows it: begun here, or continued from a `TraceContext` that came in."""
 
-    __slots__ = ("_frozen", "_rand", "hub", "id", "incoming", "rate", "sampled")
+    __slots__ = ("_drawn", "_frozen", "_rand", "_stock", "_writer", "hub", "id", "incoming", "rate", "sampled")
 
     def __init__(
         self, hub: Recorder, incoming: TraceContext | None, sampled: bool | None = None, rate: float | None = None
@@ -49,11 +56,32 @@ class Trace:
         self.id = incoming.trace_id if incoming is not None else _ids.trace_id()
         self._rand: str | None = None
         self._frozen: dict[str, str] | None = None
+        self._writer: HeaderWriter | None = None
+        self._stock: list[str] = []
+        self._drawn = 0, 0
 
     @property
     def parent_span_id(self) -> str | None:
         """The id of the caller's span, where the trace came in from elsewhere."""
         return self.incoming.parent_span_id if self.incoming is not None else None
+
+    def draw_span_id(self) -> str:
+        """A new id for a span, out of a few drawn ahead: each time twice as many, as asking the system is what costs.
+
+        A forked child does not take what its parent has drawn.
+        """
+        process, count = self._drawn
+        if process == _fork.process_id():
+            try:
+                return self._stock.pop()
+            except IndexError:
+                pass
+        else:
+            count = 0
+        count = min(2 * count, MOST_AHEAD) or 1
+        drawn, *self._stock = _ids.span_ids(count)
+        self._drawn = _fork.process_id(), count
+        return drawn
 
     @property
     def rand(self) -> str | None:
@@ -65,6 +93,10 @@ class Trace:
             else:
                 self._rand = incoming.sample_rand or sample_rand(self.id, incoming.sampled, incoming.parent_sample_rate)
         return self._rand
+
+    def random(self) -> float:
+        """The same as a number."""
+        return float(self.rand or 0)
 
     def sampling_context(self, name: str | None, source: str | None) -> dict[str, str]:
         """The dynamic sampling context, frozen at its first use; empty when a caller froze an empty one."""
@@ -78,15 +110,28 @@ class Trace:
 
     def headers(self, span_id: str, name: str | None = None, source: str | None = None) -> dict[str, str]:
         """The headers that make another service's work a child of the span with `span_id`."""
-        incoming = self.incoming
-        return write_headers(
-            trace_id=self.id,
-            span_id=span_id,
-            sampled=self.sampled,
-            dynamic_sampling_context=self.sampling_context(name, source),
-            tracestate=incoming.tracestate if incoming is not None else None,
-            formats=self.hub.options.propagate,
-        )
+        return self.header_writer(name, source).write(span_id)
+
+    def header_writer(self, name: str | None = None, source: str | None = None) -> HeaderWriter:
+        """What writes these headers, for any span. `name` and `source` are the transaction's when first asked."""
+        writer, formats = self._writer, self.hub.options.propagate
+        if writer is None or writer.sampled is not self.sampled or writer.formats is not formats:
+            incoming = self.incoming
+            writer = self._writer = HeaderWriter(
+                trace_id=self.id,
+                sampled=self.sampled,
+                dynamic_sampling_context=self._shown(self.sampling_context(name, source)),
+                tracestate=incoming.tracestate if incoming is not None else None,
+                formats=formats,
+            )
+        return writer
+
+    def _shown(self, context: dict[str, str]) -> dict[str, str]:
+        """The context as other services may read it: what this process put into it is a program's text."""
+        if self.incoming is not None and self.incoming.dynamic_sampling_context is not None:
+            return context
+        clean = self.hub.clean
+        return {key: clean(value) if key in _OWN_TEXTS else value for key, value in context.items()}
 
     def _begun(self, name: str | None) -> dict[str, str]:
         options = self.hub.options

@@ -18,10 +18,25 @@ from typing import Any, Final
 
 from .. import _guard
 
-__all__ = ["STRING_BYTES", "Walk", "plain", "plain_mapping", "text", "type_name"]
+__all__ = [
+    "ENTRIES",
+    "ITEMS",
+    "STRING_BYTES",
+    "Walk",
+    "entries",
+    "plain",
+    "plain_mapping",
+    "put",
+    "text",
+    "type_name",
+    "union",
+]
 
 DEPTH: Final = 10
 ITEMS: Final = 100
+ENTRIES: Final = 199
+"""How many data, tags, extras or contexts one span or scope may have; one more entry says how many were left out."""
+
 NODES: Final = 2000
 STRING_BYTES: Final = 8192
 ROOM_BYTES: Final = 256 * 1024
@@ -69,6 +84,41 @@ def plain_mapping(mapping: Any) -> dict[str, Any]:
     return shown if type(shown) is dict else {"value": shown}
 
 
+def entries(mapping: Any) -> dict[Any, Any]:
+    """What a mapping holds, as a new dict of bounded size; what is no mapping is kept under `value`. Never raises."""
+    kind = type(mapping)
+    if kind is dict and len(mapping) <= ENTRIES:
+        return mapping.copy()  # type: ignore[no-any-return]  # its kind is dict
+    if issubclass(kind, dict):
+        return {text(key): value for key, value in _first(dict.items(mapping), ENTRIES)}
+    read = _guard.foreign("mapping", None, _read, mapping) if hasattr(kind, "keys") else None
+    return {"value": mapping} if read is None else read
+
+
+def put(mapping: dict[str, Any], key: str, value: Any) -> None:
+    """Set an entry of a mapping that may not grow without end; where it is full, `...` counts what is left out."""
+    if len(mapping) < ENTRIES or key in mapping:
+        mapping[key] = value
+    else:
+        former = mapping.get(_MORE, "").partition(" ")[0]
+        mapping[_MORE] = f"{int(former) + 1 if former.isdecimal() else 1} more"
+
+
+def union(held: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The entries of both, those of `given` before those of `held`, within the bounds of one mapping."""
+    made = {**held, **given}
+    if len(made) <= ENTRIES:
+        return made
+    made = dict(held)
+    for key, value in given.items():
+        put(made, key, value)
+    return made
+
+
+def _read(mapping: Any) -> dict[str, Any]:
+    return {text(key): mapping[key] for key in islice(mapping.keys(), ENTRIES)}
+
+
 def text(value: Any) -> str:
     """`value` as text of at most 8 KB, for tags, ops and descriptions. Text passes unchanged. Never raises."""
     kind = type(value)
@@ -82,7 +132,7 @@ def text(value: Any) -> str:
 
 def type_name(kind: type) -> str:
     """`module.Class`, or `Class` for builtins, without asking a metaclass."""
-    module, name = _module_of(kind), _qualname_of(kind)
+    module, name = _module_of(kind), str.__str__(_qualname_of(kind))
     return name if type(module) is not str or module == "builtins" else f"{module}.{name}"
 
 
@@ -196,7 +246,7 @@ class Walk:
         return shown if type(shown) is str else _bounded(repr(shown))
 
     def _object(self, kind: type, value: Any, depth: int) -> Any:
-        module, name = _module_of(kind), _qualname_of(kind)
+        module, name = _module_of(kind), str.__str__(_qualname_of(kind))
         if type(module) is str:
             render = _RENDERED.get((module, name))
             if render is not None and vars(sys.modules[module]).get(name) is kind:

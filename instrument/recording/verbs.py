@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
-from .decorate import decorate
+from .decorate import decorate, is_decoratable
 from .opening import begin_transaction, span
 from .recipe import SpanRecipe, TransactionRecipe
 from .span import Transaction
@@ -128,6 +128,6 @@ def transaction(op: Any = None, name: str | None = None, **settings: Any) -> Any
     trace of its own, also inside another transaction, which is current again afterwards. `sampled` overrides the
     sampler and the rates. `sampling_context` is added to what a `traces_sampler` is given.
     """
-    if op is not None and not isinstance(op, str):
+    if is_decoratable(op):
         return TransactionBlock(None, None, settings)(op)
     return TransactionBlock(op, name, settings)

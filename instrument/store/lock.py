@@ -51,8 +51,7 @@ class Turn:
             raise StoreBusy(f"{self.path} is held by another thread")
         threads = self._threads
         try:
-            create_private(self.path)
-            self._descriptor = descriptor = os.open(self.path, FLAGS)
+            self._descriptor = descriptor = self._open()
             try:
                 self._wait(descriptor, patience)
                 yield
@@ -67,6 +66,13 @@ class Turn:
         self._threads = threading.Lock()
         if descriptor is not None:
             os.close(descriptor)
+
+    def _open(self) -> int:
+        try:
+            return os.open(self.path, FLAGS)
+        except OSError:
+            create_private(self.path)  # it is missing, or this says what is wrong with it
+            return os.open(self.path, FLAGS)
 
     def _wait(self, descriptor: int, patience: float) -> None:
         deadline = _clock.seconds() + patience

@@ -21,6 +21,9 @@ PIECE: Final = 20
 STEPS: Final = 50
 """Steps after one batch at most, so that nobody waits long for a turn. What is left goes after the next batches."""
 
+LOOK_BYTES: Final = 1024 * 1024
+"""How much is written at most between two looks at the size."""
+
 SLACK: Final = 0.01
 """How far below the bound to go."""
 
@@ -33,12 +36,18 @@ class Schedule:
 
     def __init__(self) -> None:
         self._next_look = 0.0
+        self._unwatched = 0
+        """How many bytes may be written before the size is looked at."""
 
-    def keep(self, connection: sqlite3.Connection, max_bytes: int, max_age: float) -> None:
-        """Remove what is beyond the bounds. Cheap when nothing is."""
+    def keep(self, connection: sqlite3.Connection, written: int, max_bytes: int, max_age: float) -> None:
+        """Remove what is beyond the bounds, after a batch of so many bytes. Cheap when there is room."""
         if _clock.seconds() >= self._next_look and not expire(connection, _clock.wall() / 1e9 - max_age):
             self._next_look = _clock.seconds() + AGE_INTERVAL
-        shrink(connection, max_bytes)
+        self._unwatched -= written
+        if self._unwatched < 0:
+            shrink(connection, max_bytes)
+            # Others write as well, so never all of the room.
+            self._unwatched = min(LOOK_BYTES, (max_bytes - _used(connection)) // 2)
 
 
 def expire(connection: sqlite3.Connection, before: float) -> bool:

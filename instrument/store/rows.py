@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import attrs
+from typing import NamedTuple
+
 from msgspec import DecodeError, ValidationError
 
 from .events import EventFields, read_event, read_outlines, seconds
 from .schema import KEY_LENGTH, PAGE_SIZE
 
-__all__ = ["ErrorRow", "TransactionRow", "read_row"]
+__all__ = ["Row", "read_row"]
 
 
-@attrs.frozen
-class Row:
-    """What every event adds to its trace."""
+class Row(NamedTuple):
+    """One transaction or error."""
 
     trace_id: str
     key: int
@@ -22,18 +22,16 @@ class Row:
     kinds: frozenset[str]
     """The ops and, with `=` before them, the statuses of its spans."""
     values: tuple[str | float | None, ...]
-    """event_id and the columns after it, in the order of the writer's statement."""
+    """event_id and the columns after it, in the order of the statement; the payload comes last."""
+    is_error: bool = False
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes in the file."""
+        return len(str(self.values[-1]))
 
 
-class TransactionRow(Row):
-    """One transaction."""
-
-
-class ErrorRow(Row):
-    """One error event."""
-
-
-def read_row(payload: bytes) -> TransactionRow | ErrorRow | None:
+def read_row(payload: bytes) -> Row | None:
     """The row of one event payload; None when it is not an event that can be kept."""
     try:
         fields = read_event(payload)
@@ -44,7 +42,7 @@ def read_row(payload: bytes) -> TransactionRow | ErrorRow | None:
         return None
 
 
-def _transaction(fields: EventFields, payload: bytes) -> TransactionRow | None:
+def _transaction(fields: EventFields, payload: bytes) -> Row | None:
     trace, process = fields.contexts.trace, fields.contexts.process
     if trace is None or fields.start_timestamp is None:
         return None
@@ -54,7 +52,9 @@ def _transaction(fields: EventFields, payload: bytes) -> TransactionRow | None:
     kinds = {trace.op, f"={trace.status}" if trace.status else None}
     spans = read_outlines(fields.spans)
     for span in spans:
-        begin, end = seconds(span.start_timestamp), seconds(span.timestamp)
+        begin, end = span.start_timestamp, span.timestamp
+        if type(begin) is not float or type(end) is not float:
+            begin, end = seconds(begin), seconds(end)
         if begin < first:
             first = begin
         if end > last:
@@ -64,7 +64,7 @@ def _transaction(fields: EventFields, payload: bytes) -> TransactionRow | None:
         kinds.add(span.op)
         if span.status:
             kinds.add("=" + span.status)
-    return TransactionRow(
+    return Row(
         trace.trace_id,
         _key(trace.trace_id),
         (first, last, slowest),
@@ -76,7 +76,7 @@ def _transaction(fields: EventFields, payload: bytes) -> TransactionRow | None:
     )
 
 
-def _error(fields: EventFields, payload: bytes) -> ErrorRow:
+def _error(fields: EventFields, payload: bytes) -> Row:
     # An error that names no trace is a trace of its own, so that it can be listed and found.
     trace = fields.contexts.trace
     trace_id, span_id = (trace.trace_id, trace.span_id) if trace else (fields.event_id, None)
@@ -84,7 +84,7 @@ def _error(fields: EventFields, payload: bytes) -> ErrorRow:
     # What does not fit on a page has pages of its own, the last one half empty.
     size = len(payload) + (PAGE_SIZE // 2 if len(payload) > PAGE_SIZE // 2 else 0)
     values = (fields.event_id, span_id, time, fields.level, _title(fields), size, payload.decode())
-    return ErrorRow(trace_id, _key(trace_id), (time, time, 0.0), frozenset(), values)
+    return Row(trace_id, _key(trace_id), (time, time, 0.0), frozenset(), values, is_error=True)
 
 
 def _key(trace_id: str) -> int:

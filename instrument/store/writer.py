@@ -10,30 +10,18 @@ from typing import Final
 from .. import _fork, _guard
 from . import retention
 from .access import prepare_file, prepare_folder
+from .batch import insert
 from .failures import StoreBusy, StoreDamaged, StoreFailed, translated
 from .lock import Turn
-from .rows import ErrorRow, TransactionRow, read_row
+from .rows import Row, read_row
 from .schema import migrate
 
 __all__ = ["Writer"]
 
 BUSY_SECONDS: Final = 5.0
 CLOSE_PATIENCE: Final = 0.2
-SETTINGS: Final = ("PRAGMA synchronous = NORMAL", "PRAGMA journal_size_limit = 4194304")
-FIND_TRACE: Final = "SELECT id, kinds FROM traces WHERE key = ? AND trace_id = ?"
-INSERT_TRACE: Final = "INSERT INTO traces (key, trace_id, start, finish, slowest, kinds) VALUES (?, ?, ?, ?, ?, ?)"
-WIDEN_TRACE: Final = (
-    "UPDATE traces SET start = min(start, ?), finish = max(finish, ?), slowest = max(slowest, ?), kinds = ?"
-    " WHERE id = ?"
-)
-INSERT_TRANSACTION: Final = (
-    "INSERT OR IGNORE INTO transactions (trace, event_id, span_id, parent_span_id, name, op, status, start, duration,"
-    " spans, process, pid, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-INSERT_ERROR: Final = (
-    "INSERT OR IGNORE INTO errors (trace, event_id, span_id, time, level, title, size, event)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
+# A checkpoint comes at 8 MB; a file that is cut below that and grows again each time costs more than it saves.
+SETTINGS: Final = ("PRAGMA synchronous = NORMAL", "PRAGMA journal_size_limit = 16777216")
 
 _abandoned: list[sqlite3.Connection] = []
 """Connections that a child inherited, or that could not be closed in turn: never used again and never closed."""
@@ -68,7 +56,9 @@ class Writer:
         if known:
             self._forget_if_forked()
             with translated(self.path):
-                prepare_folder(os.path.dirname(self.path))
+                folder = os.path.dirname(self.path)
+                if self._connection is None or not os.path.isdir(folder):
+                    prepare_folder(folder)
                 with self._turn.taken(self.patience):
                     self._store(known)
         return tuple(position for position, row in enumerate(rows) if row is None)
@@ -85,14 +75,14 @@ class Writer:
             # Closing may checkpoint, which needs the turn; the end of the process closes without a checkpoint.
             self._abandon()
 
-    def _store(self, rows: list[TransactionRow | ErrorRow]) -> None:
+    def _store(self, rows: list[Row]) -> None:
         try:
             self._insert(rows)
         except StoreDamaged:
             self._move_aside()
             self._insert(rows)
 
-    def _insert(self, rows: list[TransactionRow | ErrorRow]) -> None:
+    def _insert(self, rows: list[Row]) -> None:
         """One batch in one SQLite transaction; a connection on which anything went wrong is not used again."""
         done = False
         try:
@@ -101,25 +91,24 @@ class Writer:
                 connection.execute("BEGIN IMMEDIATE")
                 insert(connection, rows)
                 connection.execute("COMMIT")
-                self._retention.keep(connection, self.max_bytes, self.max_age)
+                self._retention.keep(connection, sum(row.size for row in rows), self.max_bytes, self.max_age)
             done = True
         finally:
             if not done:
                 self._drop()
 
     def _connect(self) -> sqlite3.Connection:
+        if self._connection is not None and _identity(self.path) == self._file:
+            return self._connection
+        self._drop()
         prepare_file(self.path)
-        about = os.stat(self.path)
-        if self._connection is not None and self._file != (about.st_dev, about.st_ino):
-            self._drop()
-        if self._connection is None:
-            self._file = (about.st_dev, about.st_ino)
-            self._connection = sqlite3.connect(
-                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            migrate(self._connection, self.path)
-            for setting in SETTINGS:
-                self._connection.execute(setting)
+        self._file = _identity(self.path)
+        self._connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        migrate(self._connection, self.path)
+        for setting in SETTINGS:
+            self._connection.execute(setting)
         return self._connection
 
     def _move_aside(self) -> None:
@@ -155,25 +144,10 @@ class Writer:
             self._forget()
 
 
-def insert(connection: sqlite3.Connection, rows: list[TransactionRow | ErrorRow]) -> None:
-    """Write `rows` inside the transaction that is open; what is there already stays as it is."""
-    for row in rows:
-        trace = _number(connection, row)
-        statement = INSERT_TRANSACTION if isinstance(row, TransactionRow) else INSERT_ERROR
-        connection.execute(statement, (trace, *row.values))
-
-
-def _number(connection: sqlite3.Connection, row: TransactionRow | ErrorRow) -> int:
-    """The number of the row's trace, which from now on has the row's extent and kinds at least."""
-    # Nobody else is writing, so what is not found now is not there a moment later.
-    found = connection.execute(FIND_TRACE, (row.key, row.trace_id)).fetchone()
-    if found is None:
-        added = connection.execute(INSERT_TRACE, (row.key, row.trace_id, *row.extent, _joined(row.kinds)))
-        return int(added.lastrowid or 0)
-    number, kinds = found
-    connection.execute(WIDEN_TRACE, (*row.extent, _joined(row.kinds.union(kinds.split("\n"))), number))
-    return int(number)
-
-
-def _joined(kinds: frozenset[str]) -> str:
-    return "\n".join(["", *sorted(filter(None, kinds)), ""])
+def _identity(path: str) -> tuple[int, int] | None:
+    """What stays the same as long as it is the same file; None when there is none."""
+    try:
+        about = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return about.st_dev, about.st_ino

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
-
-import attrs
+from typing import Final, NamedTuple
 
 __all__ = ["END", "AnswerHead", "merged", "parse"]
 
@@ -20,8 +18,7 @@ LENGTH: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 NO_CONTENT: Final = (204, 304)
 
 
-@attrs.frozen
-class AnswerHead:
+class AnswerHead(NamedTuple):
     """What a plain head says. `length` is that of the body, in bytes."""
 
     status: int

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
-import attrs
+from .._value import Value, made
 
 __all__ = ["Answer", "Outcome", "Transport"]
 
 Outcome = Literal["accepted", "later", "refused", "unreachable"]
 
 
-@attrs.frozen
-class Answer:
+class Answer(Value):
     """What became of one body.
 
     `accepted`: it has been taken. `later`: the other side is there and does not want it now. `refused`: it will never
@@ -22,7 +21,7 @@ class Answer:
 
     outcome: Outcome
     status: int | None = None
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = made(dict)
     """Names in lower case."""
     body: bytes = b""
     """At most 64 KB of it."""
@@ -30,6 +29,12 @@ class Answer:
     """One line for a log. Never holds a key or a password."""
     left_out: tuple[int, ...] = ()
     """Of an accepted body the positions of records that were not taken and never will be."""
+    spans_refused: int = 0
+    """Of an accepted body how many spans were not taken and never will be, where nobody says which."""
+    remark: str = ""
+    """What is to be said of an accepted body, on one line."""
+    is_final: bool = False
+    """Whether a refused body must not be sent again in parts either."""
 
 
 class Transport(Protocol):

@@ -7,21 +7,21 @@ import os
 import socket
 import threading
 from collections.abc import Mapping
-from typing import Any, Final
-
-import attrs
+from typing import Any, Final, NamedTuple
 
 from .._clock import seconds
+from .._value import Draft
 
 __all__ = ["BODY_LIMIT", "Exchange", "Reply"]
 
 BODY_LIMIT: Final = 65536
 FORK_SECONDS: Final = 0.05
 RECEIVE_BYTES: Final = 16384
+ACKNOWLEDGE_AT_ONCE: Final = getattr(socket, "TCP_QUICKACK", None)
+"""On Linux: else a server that sends an answer in two pieces waits 40 ms for us to acknowledge the first."""
 
 
-@attrs.frozen
-class Reply:
+class Reply(NamedTuple):
     """What the other side said."""
 
     status: int
@@ -31,8 +31,7 @@ class Reply:
     """At most 64 KB of it; nothing when it broke off before."""
 
 
-@attrs.define
-class Exchange:
+class Exchange(Draft):
     """What a transport and its connection share."""
 
     ends: float = 0.0
@@ -42,9 +41,12 @@ class Exchange:
     """Whether the answer has been read to its end and nothing came behind it."""
     connection: Any = None
     """That of urllib3 which sent the last request of its own, and the head of that request."""
-    head: bytes = attrs.field(default=b"", repr=False)
+    head: bytes = b""
     is_resolving: bool = False
     resolve_after: float = 0.0
+
+    def _shown(self, name: str) -> str:
+        return "..." if name == "head" else super()._shown(name)
 
     def remaining(self) -> float:
         """Seconds left; raises `TimeoutError` when there are none."""
@@ -63,6 +65,11 @@ class Exchange:
         while rest:
             sock.settimeout(self.remaining())
             rest = rest[sock.send(rest) :]
+        if ACKNOWLEDGE_AT_ONCE is not None:
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, ACKNOWLEDGE_AT_ONCE, 1)
+            except OSError:
+                pass  # the connection has ended, or is not TCP
 
     def receive(self, sock: socket.socket) -> bytes:
         """What comes next; nothing when the other side has ended."""

@@ -9,6 +9,7 @@ because a fork at that moment would leave the child with an import lock that nob
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -38,7 +39,8 @@ REFUSED: Final = frozenset({400, 413, 414, 415, 422, 431})
 class HttpTransport:
     """Posts bodies to `url`.
 
-    `proxy` is the URL of a proxy to go through, `ca_file` the certificates to trust instead of the usual ones. What the
+    `proxy` is the URL of a proxy to go through, `ca_file` the certificates to trust instead of the usual ones,
+    `own_certificate` the files of a certificate and its key that show who we are, or one file with both. What the
     environment says of them is not read here. Certificates are always checked.
     """
 
@@ -49,6 +51,8 @@ class HttpTransport:
         *,
         proxy: str | None = None,
         ca_file: str | None = None,
+        own_certificate: str | tuple[str, str] | None = None,
+        compresses: bool = True,
         connect_seconds: float = CONNECT_SECONDS,
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
@@ -73,12 +77,14 @@ class HttpTransport:
             self._request = session.prepare_request(request)
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._verify = ca_file or True
+        self._own_certificate = own_certificate
+        self._compress_from = COMPRESS_FROM if compresses else sys.maxsize
         _fork.before(self._exchange.hold)
         _fork.in_child(self._forget)
 
     def send(self, body: bytes) -> Answer:
-        """Post `body`, compressed when that is worth it."""
-        is_packed = len(body) >= COMPRESS_FROM
+        """Post `body`, compressed when that is wanted and worth it."""
+        is_packed = len(body) >= self._compress_from
         if is_packed:
             packer = zlib.compressobj(COMPRESS_LEVEL, zlib.DEFLATED, GZIP_WINDOW)
             body = packer.compress(body) + packer.flush()
@@ -142,7 +148,12 @@ class HttpTransport:
         timeout = (min(self._connect_seconds, self._total_seconds), self._total_seconds)
         # A response of urllib3, whatever the adapter's signature says.
         response: Any = self._adapter.send(
-            request, stream=True, timeout=timeout, verify=self._verify, proxies=self._proxies
+            request,
+            stream=True,
+            timeout=timeout,
+            verify=self._verify,
+            cert=self._own_certificate,
+            proxies=self._proxies,
         )
         try:
             answer = response.read(BODY_LIMIT, decode_content=False)

@@ -11,8 +11,6 @@ import ssl
 from http.client import HTTPException, HTTPResponse, LineTooLong
 from typing import Final
 
-import attrs
-
 from .answer_head import END, AnswerHead, merged, parse
 from .exchange import BODY_LIMIT, Exchange, Reply
 
@@ -23,14 +21,14 @@ FAILURES: Final = (HTTPException, OSError, ValueError)
 OF_ONE_BODY: Final = (b"content-length:", b"content-encoding:")
 
 
-@attrs.define(eq=False)
 class KeptConnection:
     """An open connection that nobody else reads from or writes to."""
 
-    _sock: socket.socket
-    _exchange: Exchange
-    _answers: type[HTTPResponse]
-    _head: bytes = attrs.field(repr=False)
+    def __init__(self, sock: socket.socket, exchange: Exchange, answers: type[HTTPResponse], head: bytes) -> None:
+        self._sock = sock
+        self._exchange = exchange
+        self._answers = answers
+        self._head = head
 
     def is_idle(self) -> bool:
         """Whether nothing has come since the last answer: neither the end nor words that nobody asked for."""

@@ -5,14 +5,12 @@ A record is an envelope without the time of sending, which `join` puts in: a rec
 
 from __future__ import annotations
 
-import json as standard_json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import attrs
-
 from .._clock import wall
+from .._value import Value
 from ..recording import Event, text
 from .event import encode_event
 from .json import encode
@@ -74,8 +72,8 @@ def client_report(discarded: Mapping[tuple[str, str], int], now: Callable[[], in
 
 
 def _framed(headers: dict[str, Any], kind: str, payload: bytes) -> bytes:
-    item = {"type": kind, "content_type": "application/json", "length": len(payload)}
-    return b"".join([encode(headers), b"\n", encode(item), b"\n", payload, b"\n"])
+    item = f'{{"type":"{kind}","content_type":"application/json","length":{len(payload)}}}'
+    return b"".join([encode(headers), b"\n", item.encode(), b"\n", payload, b"\n"])
 
 
 def _rfc3339(nanoseconds: int) -> bytes:
@@ -87,8 +85,7 @@ class BadEnvelope(ValueError):
     """These bytes are no envelope, or not a whole one."""
 
 
-@attrs.frozen
-class EnvelopeItem:
+class EnvelopeItem(Value):
     """One item of an envelope: its headers and its payload as it came."""
 
     headers: dict[str, Any]
@@ -104,8 +101,7 @@ class EnvelopeItem:
         return _strict_json(self.payload, "payload")
 
 
-@attrs.frozen
-class Envelope:
+class Envelope(Value):
     """An envelope as it was read."""
 
     headers: dict[str, Any]
@@ -153,8 +149,10 @@ def _object(line: bytes, what: str) -> dict[str, Any]:
 
 
 def _strict_json(line: bytes, what: str) -> Any:
+    import json  # only those who look at envelopes need it
+
     try:
-        return standard_json.loads(line.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(line.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise BadEnvelope(f"{what} is not valid JSON: {error}") from error
 

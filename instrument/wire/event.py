@@ -55,7 +55,7 @@ def _transaction(event: TransactionEvent) -> dict[str, Any]:
             data = dict(data)
             origin = data.pop("sentry.origin")
         trace["data"] = data
-    trace["origin"] = limits.origin(origin)
+    trace["origin"] = origin if origin == "manual" else limits.origin(origin)
     end = event.end if event.end > event.time else event.time
     name = event.name.strip() or "<unlabeled transaction>"
     payload: dict[str, Any] = {
@@ -66,7 +66,7 @@ def _transaction(event: TransactionEvent) -> dict[str, Any]:
         "start_timestamp": event.time / 1e9,
         "timestamp": end / 1e9,
         "spans": _spans(event),
-        "measurements": limits.measurements(event.measurements),
+        "measurements": limits.measurements(event.measurements) if event.measurements else {},
     }
     _common(event, payload)
     payload["contexts"]["trace"] = trace
@@ -85,21 +85,21 @@ def _spans(event: TransactionEvent) -> list[_WireSpan]:
     built: list[_WireSpan] = []
     add = built.append
     trace_id, epoch = event.trace_id, event.epoch
+    # Most spans have the op and the description of the one before them: these were looked at already.
+    op = seen_op = description = seen_description = None
     for span in event.spans:
-        start = span.start_ticks
-        end = span.end_ticks
+        start, end = span.start_ticks, span.end_ticks
         if end is None or end < start:
             end = start
         # Op and description are as the program gave them; recording has no time to look.
-        op = span.op
-        if op is not None and (type(op) is not str or len(op) > _OP):
-            op = limits.cut(text(op), _OP)
-        description = span.description
-        if description is not None and (type(description) is not str or len(description) > _DESCRIPTION):
-            description = text(description)
-        status = known = span.status
-        if status is not None:
-            known = _STATUSES.get(status) if type(status) is str else None
+        if span.op is not seen_op:
+            op = seen_op = span.op
+            if op is not None and (type(op) is not str or len(op) > _OP):
+                op = limits.cut(text(op), _OP)
+        if span.description is not seen_description:
+            description = seen_description = span.description
+            if description is not None and (type(description) is not str or len(description) > _DESCRIPTION):
+                description = text(description)
         # A span that was handed over has both ids as text; the properties would cost as much as all the rest.
         parent = span._parent
         wire = _WireSpan(
@@ -110,16 +110,14 @@ def _spans(event: TransactionEvent) -> list[_WireSpan]:
             parent if type(parent) is str else span.parent_span_id,
             op,
             description,
-            known,
         )
-        data = span.data
-        if data or known is not status:
-            _add_data(wire, data or {}, status)
+        add(wire)
+        if span.status is not None or span.data:
+            _add_data(wire, span.data or {}, span.status)
         if span.tags:
             wire.tags = limits.span_tags(span.tags)
         if span.measurements:
             wire.measurements = limits.measurements(span.measurements)
-        add(wire)
     return built
 
 
@@ -183,19 +181,35 @@ def _trace(event: Event, op: str | None) -> dict[str, Any]:
 
 def _common(event: Event, payload: dict[str, Any]) -> dict[str, Any]:
     payload["platform"] = "python"
-    payload["contexts"] = {name: context for name, context in event.contexts.items() if name != "trace"}
-    cleaned = {
-        "level": limits.level(event.level),
-        "tags": limits.tags(event.tags),
-        "user": limits.user(event.user) if event.user else None,
-        "request": event.request,
-        "extra": event.extra,
-        "fingerprint": event.fingerprint,
-        "release": limits.release(event.release) if event.release else None,
-        "environment": limits.environment(event.environment) if event.environment else None,
-        "dist": limits.dist(event.dist) if event.dist else None,
-        "server_name": limits.cut(event.server_name, limits.SERVER_NAME) if event.server_name else None,
-        "sdk": event.sdk,
-    }
-    payload.update({name: value for name, value in cleaned.items() if value})
+    contexts = payload["contexts"] = event.contexts.copy()
+    contexts.pop("trace", None)
+    # Most of these are empty in most events, and a question costs less than an answer.
+    if event.level:
+        _put(payload, "level", limits.level(event.level))
+    if event.tags:
+        _put(payload, "tags", limits.tags(event.tags))
+    if event.user:
+        _put(payload, "user", limits.user(event.user))
+    if event.request:
+        payload["request"] = event.request
+    if event.extra:
+        payload["extra"] = event.extra
+    if event.fingerprint:
+        payload["fingerprint"] = event.fingerprint
+    if event.release:
+        _put(payload, "release", limits.release(event.release))
+    if event.environment:
+        _put(payload, "environment", limits.environment(event.environment))
+    if event.dist:
+        _put(payload, "dist", limits.dist(event.dist))
+    if event.server_name:
+        payload["server_name"] = limits.cut(event.server_name, limits.SERVER_NAME)
+    if event.sdk:
+        payload["sdk"] = event.sdk
     return payload
+
+
+def _put(payload: dict[str, Any], name: str, value: Any) -> None:
+    """Set what is left of a value."""
+    if value:
+        payload[name] = value

@@ -6,6 +6,7 @@ Lengths and alphabets are those of Relay, the ingestion server.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from math import isfinite
 from typing import Any, Final
@@ -124,21 +125,29 @@ def _is_number(value: Any) -> bool:
 
 def origin(given: Any) -> str:
     """Who made a span: "manual" or "auto.category.integration"."""
-    return _NOT_IN_ORIGIN.sub("_", text(given))[:OP] or "manual"
+    return _origin(text(given))
 
 
+@lru_cache(maxsize=256)
+def _origin(given: str) -> str:
+    return _NOT_IN_ORIGIN.sub("_", given)[:OP] or "manual"
+
+
+@lru_cache(maxsize=64)
 def release(given: str) -> str | None:
     """A release's name, or `None` when it cannot be one."""
     shown = _NOT_IN_RELEASE.sub("-", given.strip())[:RELEASE]
     return None if shown in ("", ".", "..") else shown
 
 
+@lru_cache(maxsize=64)
 def environment(given: str) -> str | None:
     """An environment's name, or `None` when it cannot be one."""
     shown = _NOT_IN_RELEASE.sub("-", given.strip())[:ENVIRONMENT]
     return None if shown.lower() in ("", ".", "..", "none") else shown
 
 
+@lru_cache(maxsize=64)
 def dist(given: str) -> str | None:
     """A distribution's name, or `None` when nothing is left of it."""
     return _NOT_IN_DIST.sub("-", given.strip())[:DIST] or None

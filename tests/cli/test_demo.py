@@ -14,7 +14,8 @@ import pytest
 from instrument.cli.demo import second_process
 from instrument.cli.demo.library import choose, undecodable
 from instrument.cli.main import main
-from instrument.store import FILE_NAME, Reader, walk
+from instrument.store import FILE_NAME
+from instrument.store.reading import Reader, walk
 from tests.examples.sink import LIMIT, arrived, environment
 from tests.transport.servers import Server, until
 

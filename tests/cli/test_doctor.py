@@ -15,11 +15,12 @@ from instrument.cli.doctor.finding import hidden, problem, render
 from instrument.cli.hiding import hide
 from instrument.cli.main import main
 from instrument.export.frames import encode, scan
-from instrument.store import FILE_NAME, Reader
+from instrument.store import FILE_NAME
+from instrument.store.reading import Reader
 from instrument.wire import read_envelope
 from tests.cli.left_behind import KEY, dsn, leave, living
 from tests.examples.sink import LIMIT, environment
-from tests.transport.servers import CERTIFICATE, Server, never, reset, status
+from tests.transport.servers import CERTIFICATE, EXPIRED, Server, never, reset, status
 
 ECHO = status(
     403, "Content-Type: application/json", body=b'{"detail":"rejected","causes":["key ' + KEY.encode() + b' is off"]}'
@@ -164,6 +165,15 @@ def test_a_certificate_that_we_are_told_to_trust_is(doctor, secure, monkeypatch)
     report = doctor()
     assert report.code == 0 and len(secure.received) == 1
     assert "localhost is good until Oct 29 09:16:39 2126" in report.the("tls")[1]
+
+
+def test_a_certificate_that_has_expired_is_not_accepted(doctor, monkeypatch):
+    monkeypatch.setenv("INSTRUMENT_CA_CERTS", str(EXPIRED))
+    with Server(secure=EXPIRED) as server:
+        report = doctor("--dsn", f"https://{KEY}@localhost:{server.port}/7")
+        level, text = report.the("tls")
+        assert level == "problem" and "expired" in text and "renew" in text
+        assert report.the("span")[0] == "problem" and server.received == []
 
 
 def test_a_certificate_for_another_host_is_not_accepted(doctor, secure, monkeypatch):

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from instrument.cli.main import main
-from instrument.store import FILE_NAME, Reader
+from instrument.store import FILE_NAME
+from instrument.store.reading import Reader
 from instrument.wire import read_envelope
 from tests.cli.left_behind import KEY, dsn, leave, living
 from tests.transport.servers import OK, Server, never, status

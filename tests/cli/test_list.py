@@ -10,7 +10,7 @@ import pytest
 
 from instrument.cli.main import COMMANDS, main
 from instrument.cli.table import render_list
-from instrument.store import Reader
+from instrument.store.reading import Reader
 from tests.store.payloads import WHEN, Ids, Transaction, error, filled, simple
 
 DAY = 86_400

@@ -1,6 +1,7 @@
 """`instrument run`: a program cannot tell it from `python`, except that what it does is recorded."""
 
 import importlib.util
+import multiprocessing
 import subprocess
 import sys
 import zipfile
@@ -8,7 +9,7 @@ import zipfile
 import pytest
 
 from instrument.cli.main import main
-from instrument.store import Reader
+from instrument.store.reading import Reader
 from tests.examples.sink import LIMIT, environment
 
 SHOW = """
@@ -21,6 +22,8 @@ print({name: repr(value).split(" at ")[0] for name, value in sorted(globals().it
 print(sys.argv, sys.path[0], sys.modules["__main__"].__dict__ is globals(), type(pickle.loads(pickle.dumps(Point()))))
 print(repr(sys.stdin.read()), sys.stdin.isatty(), sys.excepthook.__module__)
 """
+
+STARTS = multiprocessing.get_all_start_methods()
 
 FILES = {
     "show.py": SHOW,
@@ -45,6 +48,14 @@ FILES = {
     "if __name__ == '__main__':\n"
     "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
     "        print(type(pool.map(make, [1])[0]) is Point)\n",
+    "placed.py": "import multiprocessing, sys\n"
+    "from work.orders import Order, place\n"
+    "if __name__ == '__main__':\n"
+    "    child = multiprocessing.get_context(sys.argv[1]).Process(target=place, args=(1,))\n"
+    "    child.start()\n    child.join()\n    print(child.exitcode)\n"
+    "    with multiprocessing.get_context(sys.argv[1]).Pool(1) as pool:\n"
+    "        print(pool.map(place, [2]), pool.apply(Order.price))\n"
+    "        pool.close()\n        pool.join()\n",
     "future.py": "def f(x: int): ...\nprint(f.__annotations__)\n",
     "test_tiny.py": "def test_nothing():\n    assert __name__ == 'test_tiny'\n",
     "work/__init__.py": "",
@@ -143,6 +154,18 @@ def test_named_functions_are_traced(folder, tmp_path):
     variables = {"INSTRUMENT_TRACE": names, "INSTRUMENT_EXPORTER": "local", "INSTRUMENT_STORE_PATH": str(path)}
     assert ended(folder, "-m", "instrument", "run", "uses.py", **variables) == (0, ["14 Order True"], [])
     assert recorded(path) == {"place": ["Order.total"], "Order.load": []}
+
+
+@pytest.mark.parametrize("method", [one for one in ("fork", "spawn", "forkserver") if one in STARTS])
+def test_named_functions_are_traced_in_child_processes(folder, tmp_path, method):
+    path = tmp_path / "traces.db"
+    variables = {"INSTRUMENT_TRACE": "work.orders:place,work.orders:Order.price", "INSTRUMENT_EXPORTER": "local"}
+    said = ended(folder, "-m", "instrument", "run", "placed.py", method, INSTRUMENT_STORE_PATH=str(path), **variables)
+    assert said == (0, ["0", "[14] 7"], [])
+    with Reader(path) as reader:
+        traces = [reader.trace(summary.trace_id).roots for summary in reader.recent(100)]
+    names = [(root.name, [child.name for child in root.children]) for roots in traces for root in roots]
+    assert sorted(names) == [("Order.price", []), ("place", ["Order.price"]), ("place", ["Order.price"])]
 
 
 def test_a_name_that_leads_nowhere_is_told_and_the_program_runs(folder):

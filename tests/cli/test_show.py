@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from instrument.cli.main import main
 from instrument.cli.waterfall import render_trace
-from instrument.store import Reader
+from instrument.store.reading import Reader
 from tests.store.payloads import Ids, Transaction, error, filled, simple
 
 ROOT = Path(__file__).parent.parent.parent

@@ -1,16 +1,12 @@
 """`instrument install-startup`: programs of an environment are traced if they ask for it, and no other is touched."""
 
-import subprocess
-import sys
-import sysconfig
+import multiprocessing
 from pathlib import Path
 
 import pytest
 
-from instrument.store import Reader
-from tests.examples.sink import LIMIT, ROOT
+from tests.cli.started_environment import Environment
 
-MODULE = "def place():\n    return 14\n"
 PLACE = "import orders; print(orders.place())"
 IS_THERE = "import sys; print('instrument' in sys.modules)"
 SPAWNS = """
@@ -23,49 +19,13 @@ if __name__ == "__main__":
 """
 
 
-class Environment:
-    """A virtual environment that has the package, and no pip."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        command = [sys.executable, "-m", "venv", "--without-pip", str(folder)]
-        subprocess.run(command, check=True, timeout=LIMIT, capture_output=True)
-        [self.packages] = [*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")]
-        self.link = self.packages / "a_tree.pth"
-        self.link.write_text(f"{ROOT}\n{sysconfig.get_path('purelib')}\n", encoding="utf-8")
-        (self.packages / "orders.py").write_text(MODULE, encoding="utf-8")
-
-    def run(self, *words, **variables):
-        """Exit code, standard output and standard error of the environment's Python."""
-        python = self.folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-        done = subprocess.run(
-            [str(python), *words],
-            cwd=self.folder,
-            env={"XDG_STATE_HOME": str(self.folder), "INSTRUMENT_SHUTDOWN_TIMEOUT": "30", **variables},
-            capture_output=True,
-            text=True,
-            timeout=LIMIT,
-            check=False,
-        )
-        return done.returncode, done.stdout.strip(), done.stderr.strip()
-
-    def traced(self, *words, **variables):
-        """What was said, and the names of what was recorded, with `INSTRUMENT_AUTO=1`."""
-        path = self.folder / "traces.db"
-        path.unlink(missing_ok=True)
-        traced = {"INSTRUMENT_AUTO": "1", "INSTRUMENT_TRACE": "orders:place", "INSTRUMENT_EXPORTER": "local"}
-        said = self.run(*words, INSTRUMENT_STORE_PATH=str(path), **traced, **variables)
-        if not path.exists():
-            return said, []
-        with Reader(path) as reader:
-            return said, [summary.name for summary in reader.recent(10)]
+STARTS = multiprocessing.get_all_start_methods()
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
     made = Environment(tmp_path_factory.mktemp("environment"))
-    code, out, errors = made.run("-m", "instrument", "install-startup")
-    assert (code, errors) == (0, "") and str(made.packages) in out
+    made.install()
     return made
 
 
@@ -92,6 +52,59 @@ def test_the_processes_of_a_program_are_traced(environment):
     assert environment.traced("-c", calls)[1] == ["place"]
 
 
+CONFIGURED = """
+import multiprocessing, sys
+import instrument, orders
+
+if __name__ == "__main__":
+    instrument.init(environment=sys.argv[1], release="shop@1")
+    child = multiprocessing.get_context(sys.argv[2]).Process(target=orders.place)
+    child.start()
+    child.join()
+    orders.place()
+    print(child.exitcode)
+"""
+OWN = """
+import multiprocessing, os
+import instrument, orders
+
+if __name__ == "__mp_main__":
+    instrument.init(environment="the child's own")
+
+if __name__ == "__main__":
+    child = multiprocessing.get_context("spawn").Process(target=orders.place)
+    instrument.init(environment="the parent's")
+    child.start()
+    child.join()
+    print(child.exitcode)
+"""
+
+
+def environments(environment):
+    """What the recorded transactions say of where and what they were."""
+    events = [one.event for trace in environment.traces() for one in trace.transactions]
+    return [(event["environment"], event.get("release")) for event in events]
+
+
+@pytest.mark.parametrize("method", [one for one in ("spawn", "forkserver") if one in STARTS])
+@pytest.mark.parametrize("given", ["from code", "production"], ids=["another", "the default"])
+def test_what_the_parent_said_in_code_beats_the_environment_in_its_child(environment, method, given):
+    program = environment.folder / "configured.py"
+    program.write_text(CONFIGURED, encoding="utf-8")
+    variables = {"INSTRUMENT_ENVIRONMENT": "of the variables", "INSTRUMENT_RELEASE": "none"}
+    said, names = environment.traced(str(program), given, method, **variables)
+    assert (said, names) == ((0, "0", ""), ["place", "place"])
+    assert environments(environment) == [(given, "shop@1")] * 2
+
+
+def test_what_the_child_says_in_code_beats_its_parent(environment):
+    program = environment.folder / "own.py"
+    program.write_text(OWN, encoding="utf-8")
+    said, names = environment.traced(str(program), INSTRUMENT_ENVIRONMENT="of the variables")
+    assert (said, names) == ((0, "0", ""), ["place"])
+    assert environments(environment) == [("the child's own", None)]
+
+
 def test_under_run_it_begins_once(environment):
     assert environment.traced("-m", "instrument", "run", "-c", PLACE) == ((0, "14", ""), ["place"])
 
@@ -113,10 +126,10 @@ def test_a_wrong_setting_is_one_line_and_the_program_runs(environment):
 
 
 def test_a_broken_library_is_one_line_and_the_program_runs(environment, tmp_path):
-    (tmp_path / "attrs.py").write_text("raise RuntimeError('half installed')", encoding="utf-8")
-    (tmp_path / "attr.py").write_text("raise RuntimeError('half installed')", encoding="utf-8")
+    (tmp_path / "msgspec.py").write_text("raise RuntimeError('half installed')", encoding="utf-8")
     code, out, errors = environment.run("-c", "print(1)", INSTRUMENT_AUTO="1", PYTHONPATH=str(tmp_path))
-    assert (code, out, errors) == (0, "1", "instrument: not started: RuntimeError: half installed")
+    assert (code, out) == (0, "1")
+    assert len(errors.splitlines()) == 1 and "start" in errors and "RuntimeError" in errors
 
 
 def test_when_the_package_is_gone_its_file_is_silent(environment):

@@ -132,26 +132,27 @@ def test_adoption_makes_nothing_on_disk(root, spool):
     assert not root.exists()
 
 
-def test_what_is_lost_in_an_adopted_folder_is_told_but_not_in_the_books(root):
+def test_what_is_lost_in_an_adopted_folder_is_in_books_of_their_own(root):
     folder = leave(root, *"abcd")
     path = folder / "transaction-00000001.log"
     content = bytearray(path.read_bytes())
     content[40] ^= 1  # in the second frame
     path.write_bytes(content[:-1])
-    told, books = [], Books()
-    spool = FileSpool(root, "d", books=books, on_loss=lambda *loss: told.append(loss))
+    books, orphans_books = Books(), Books()
+    spool = FileSpool(root, "d", books=books, orphans_books=orphans_books)
     assert drain(spool.adopt()) == ["a", "c"]
-    assert told == [("transaction", "internal_sdk_error", 1, 0)] * 2
+    assert orphans_books.stats().transactions.dropped == {"internal_sdk_error": 2}
     assert books.stats().transactions.dropped == {}
     assert not folder.exists()
 
 
 def test_what_is_too_old_in_an_adopted_folder_is_not_delivered(root):
     leave(root, "a", wall=lambda: time.time_ns() - 49 * HOUR)
-    told = []
-    spool = FileSpool(root, "d", books=Books(), on_loss=lambda *loss: told.append(loss))
+    orphans_books = Books()
+    spool = FileSpool(root, "d", books=Books(), orphans_books=orphans_books)
     assert drain(spool.adopt()) == []
-    assert told == [("transaction", "cache_overflow", 1, 2)]
+    assert orphans_books.stats().transactions.dropped == {"cache_overflow": 1}
+    assert orphans_books.stats().spans.dropped == {"cache_overflow": 2}
     assert spool.adopt() is None
 
 
@@ -363,13 +364,13 @@ class TestHousekeeping:
             for path in folder.iterdir():
                 before = time.time_ns() - age * HOUR
                 os.utime(path, ns=(before, before))
-        told = []
-        spool = FileSpool(root, "d", total_bytes=62_000, books=Books(), on_loss=lambda *loss: told.append(loss))
+        lost = Books()
+        spool = FileSpool(root, "d", total_bytes=62_000, books=Books(), orphans_books=lost)
         spool.append(tx("mine"))
         assert names(spool.read("transaction", 1, LOTS)) == ["mine"]
         assert sum(path.stat().st_size for path in root.rglob("*.log")) <= 62_000
-        assert sum(records for _, _, records, _ in told) == 30
-        assert {(kind, reason) for kind, reason, _, _ in told} == {("transaction", "cache_overflow")}
+        assert lost.stats().transactions.dropped == {"cache_overflow": 30}
+        assert lost.stats().errors.dropped == {}
         left = []
         while orphan := spool.adopt():
             left += drain(orphan)
@@ -377,10 +378,12 @@ class TestHousekeeping:
 
     def test_other_destinations_count_as_well(self, root):
         leave(root, *["x" * 1000] * 100, destination="another")
-        spool = FileSpool(root, "d", total_bytes=50_000, books=Books())
+        lost = Books()
+        spool = FileSpool(root, "d", total_bytes=50_000, books=Books(), orphans_books=lost)
         spool.append(tx("mine"))
         spool.read("transaction", 1, LOTS)
         assert sum(path.stat().st_size for path in root.rglob("*.log")) < 50_000
+        assert lost.stats().transactions.dropped == {}, "our server cannot be told of what another one misses"
 
     def test_what_lives_is_not_touched(self, root):
         other = FileSpool(root, "d", books=Books())

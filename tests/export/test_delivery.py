@@ -349,7 +349,7 @@ def test_after_the_machine_slept_connections_are_dropped_and_it_tries_at_once():
     world.transport.always = OK
     closed = world.transport.closed
     world.wall += 3600 * 10**9
-    world.run()
+    world.run(0.01)
     assert world.transport.closed == closed + 1
     assert world.arrived == ["a"]
 

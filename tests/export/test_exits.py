@@ -164,3 +164,33 @@ def test_a_program_whose_spool_cannot_be_written_is_told_so_once_and_runs_unharm
         done = run_program("record(0, 20)\nassert exporter.flush(10)", dsn(server.port), blocked)
         assert set(names(server)) == set(map(str, range(20)))
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_would_end_with_the_program_is_worth_a_wait_for_a_slow_server(tmp_path):
+    """Without a disk nothing outlives the process; with one it would be gone after half a second without progress."""
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    with Server() as server:
+
+        def slow(request, connection):
+            server.ended.wait(0.8)
+            return status(200)
+
+        server.answer = slow
+        assert run_program("record(0, 1)\nprint(exporter.close())", dsn(server.port), blocked).stdout == "True\n"
+        assert names(server) == ["0"]
+
+
+@pytest.mark.parametrize("fault", ["nobody listens", "503"])
+def test_a_server_that_fails_does_not_hold_even_what_would_end_with_the_program(fault, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    with Server(status(503)) as server:
+        port = server.port
+        if fault == "nobody listens":
+            with socket.create_server(("127.0.0.1", 0)) as gone:
+                port = gone.getsockname()[1]
+        text = "record(0, 20)\nexporter.flush(0.5)\nprint(exporter.close(30))"
+        begin = time.monotonic()
+        assert run_program(text, dsn(port), blocked).stdout == "False\n"
+        assert time.monotonic() - begin < BOUND

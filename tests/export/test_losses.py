@@ -148,3 +148,40 @@ def test_a_destination_that_knows_no_reports_gets_none():
     world.delivery.report_now()
     world.run(600.0)
     assert world.transport.tries == []
+
+
+def test_a_report_that_was_asked_for_is_owed_until_it_has_gone_out():
+    """A flush waits for it; a program that ends right after that would take it along."""
+    books = Books()
+    losses = Losses(books)
+    books.count("errors", "unsampled")
+    assert losses.is_settled
+    losses.ask()
+    assert not losses.is_settled
+    tally = losses.begin(1.0)
+    assert tally == {("sample_rate", "error"): 1}
+    assert not losses.is_settled
+    losses.told(tally)
+    losses.end(1.0)
+    assert losses.is_settled
+
+
+def test_what_is_asked_for_while_a_report_is_on_its_way_is_still_owed():
+    books = Books()
+    losses = Losses(books)
+    books.count("errors", "unsampled")
+    losses.ask()
+    tally = losses.begin(1.0)
+    books.count("errors", "unsampled")
+    losses.ask()
+    losses.told(tally)
+    losses.end(1.0)
+    assert not losses.is_settled
+
+
+def test_without_being_asked_a_report_is_due_once_a_minute():
+    losses = Losses(Books(), now=100.0)
+    assert [losses.begin(100.0 + after) for after in (0, 59.9)] == [None, None]
+    assert losses.begin(160.0) == {}
+    losses.end(160.0)
+    assert losses.begin(219.9) is None

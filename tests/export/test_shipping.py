@@ -12,7 +12,7 @@ from instrument.exporters import Sentry
 from instrument.options import Options
 from instrument.wire import read_envelope
 from tests.export.worlds import DOWN, Lines, World, error, run_program, transaction
-from tests.transport.servers import OK, Server, never, status, until
+from tests.transport.servers import CERTIFICATE, EXPIRED, OK, Server, never, status, until
 
 LIMIT = 20.0
 
@@ -156,6 +156,72 @@ def test_a_refused_item_is_kept_aside_for_who_wants_to_know_why(server, connect,
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
+def with_attributes(name, **data):
+    item = transaction(name)
+    item.data = data
+    return item
+
+
+def refuse_large(request, connection):
+    return status(413) if len(request.body) > 20_000 else OK
+
+
+def test_an_item_that_is_too_large_arrives_without_its_largest_attributes(server, connect, tmp_path, caplog):
+    server.answer = refuse_large
+    exporter = connect(server)
+    for count in ("transactions", "spans"):
+        exporter.books.count(count, "started")
+    exporter.export(with_attributes("large", blob="x" * 30_000, size=3))
+    export(exporter, "after")
+    assert exporter.flush(LIMIT)
+    assert names(server) == ["large", "large", "after"]
+    item = read_envelope(server.received[1].body).items[0]
+    arrived = item.json()
+    assert "data" not in arrived["contexts"]["trace"]
+    assert arrived["_meta"]["contexts"]["trace"]["data"] == {"": {"rem": [["!limit", "x"]]}}
+    assert exporter.books.stats().transactions.delivered == 2
+    assert exporter.books.stats().balanced
+    assert not list((tmp_path / "spool").glob("*/rejected/*"))
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.endswith("took one transaction only without its largest attributes")
+
+
+def test_an_item_that_is_too_large_all_the_same_is_asked_about_twice_and_set_aside(server, connect, tmp_path):
+    server.answer = status(413)
+    exporter = connect(server)
+    for count in ("transactions", "spans"):
+        exporter.books.count(count, "started")
+    exporter.export(with_attributes("large", blob="x" * 30_000))
+    assert exporter.flush(LIMIT)
+    assert names(server)[:2] == ["large", "large"]
+    assert reported(server) == {("send_error", "transaction"): 1, ("send_error", "span"): 1}
+    assert exporter.books.stats().transactions.rejected == 1
+    assert exporter.books.stats().balanced
+    (kept,) = (tmp_path / "spool").glob("*/rejected/*")
+    assert kept.stat().st_size > 30_000, "as it was made"
+
+
+@pytest.mark.parametrize("certificate", [CERTIFICATE, EXPIRED])
+def test_a_server_that_cannot_be_trusted_is_said_once_and_what_was_for_it_is_kept(
+    certificate, connect, tmp_path, caplog
+):
+    with Server(secure=certificate) as server:
+        exporter = Sentry(f"https://0123456789abcdef@localhost:{server.port}/7")
+        exporter.connect(Options.read(spool_dir=tmp_path / "spool"))
+        export(exporter, "a", "b")
+        assert until(lambda: caplog.records)
+        # Python 3.10 loses sight of a socket that is broken off in the middle of a handshake.
+        delivery = exporter._shipping._sender.delivery
+        assert until(lambda: delivery.backoff.wait(time.monotonic()) > 0.2)
+        assert not exporter.close(0.1)
+        assert server.received == []
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "certificate" in line
+    assert "0123456789abcdef" not in line
+    assert exporter.books.stats().transactions.spooled == 2
+    assert list((tmp_path / "spool").glob("*/*/transaction-*.log"))
+
+
 def test_what_a_dead_process_left_and_the_server_refuses_is_kept_aside_too(server, connect, tmp_path):
     """By a process that has recorded nothing itself, as `instrument flush` does."""
     server.answer = status(503)
@@ -232,7 +298,7 @@ def test_even_what_would_be_lost_does_not_hold_the_end_when_the_server_fails():
     world.transport.always = DOWN
     delivery = Delivery(world.spool, Lines(), world.transport, world.books, destination="http://there")
     sender = Sender(delivery, world.transport)
-    exporter = Shipping(Lines(), world.spool, sender, world.books, outlives=False)
+    exporter = Shipping(Lines(), world.spool, sender, world.books)
     export(exporter, "a")
     begin = time.monotonic()
     assert not exporter.close(LIMIT)
@@ -288,6 +354,49 @@ def test_an_item_that_cannot_be_encoded_is_dropped_and_counted(server, connect, 
     assert stats.transactions.dropped == {"internal_sdk_error": 1}
     assert stats.spans.dropped == {"internal_sdk_error": 2}
     assert stats.balanced
+
+
+def reported(server):
+    found = {}
+    for request in list(server.received):
+        for item in read_envelope(request.body).items:
+            if item.type == "client_report":
+                for entry in item.json()["discarded_events"]:
+                    key = entry["reason"], entry["category"]
+                    found[key] = found.get(key, 0) + entry["quantity"]
+    return found
+
+
+DYING = "record(0, 5)\nos.kill(os.getpid(), signal.SIGKILL)"
+
+
+@pytest.mark.parametrize("way", ["too old", "damaged", "refused"])
+def test_what_is_lost_of_a_dead_process_is_reported_by_the_one_that_finds_it(server, tmp_path, way):
+    dsn, spool = f"http://0123456789abcdef@127.0.0.1:{server.port}/7", tmp_path / "spool"
+    server.answer = status(503)
+    run_program(DYING, dsn, spool, expect=-9)
+    server.received.clear()
+    server.answer = OK
+    (log,) = spool.glob("*/[0-9]*/transaction-*.log")
+    if way == "damaged":
+        content = bytearray(log.read_bytes())
+        content[len(content) // 2] ^= 1
+        log.write_bytes(content)
+    elif way == "refused":
+        server.answer = lambda request, _: OK if b"client_report" in request.body else status(400)
+    text = f"""
+        older = Sentry(dsn)
+        older.connect(Options.read(spool_dir=spool, spool_age={0.001 if way == "too old" else 3600}))
+        older.flush({LIMIT}, orphans=True)
+        print(older.flush({LIMIT}), older.books.stats().transactions)
+    """
+    assert run_program(text, dsn, spool).stdout.startswith("True Counts(started=0, ")
+    expected = {
+        "too old": {("cache_overflow", "transaction"): 5, ("cache_overflow", "span"): 5},
+        "damaged": {("internal_sdk_error", "transaction"): 1},
+        "refused": {("send_error", "transaction"): 5, ("send_error", "span"): 5},
+    }
+    assert reported(server) == expected[way]
 
 
 def test_what_was_lost_is_reported_at_a_flush(server, connect):

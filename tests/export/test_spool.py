@@ -360,17 +360,6 @@ def test_the_name_of_the_destination_does_not_appear_on_disk(spool, root):
     assert not [path for path in root.rglob("*") if "key" in str(path.relative_to(root)) or "host" in path.name]
 
 
-def test_losses_are_told_to_whoever_asked(root, books):
-    told = []
-    spool = FileSpool(root, "d", max_bytes=80_000, books=books, on_loss=lambda *loss: told.append(loss))
-    for _ in range(200):
-        spool.append(tx(noise(0), spans=2))
-    assert {(kind, reason) for kind, reason, _, _ in told} == {("transaction", "cache_overflow")}
-    lost = sum(records for _, _, records, _ in told)
-    assert lost == books.stats().transactions.dropped["cache_overflow"]
-    assert sum(spans for _, _, _, spans in told) == 2 * lost
-
-
 class TestMemory:
     def test_the_oldest_transactions_go_first_and_errors_last(self, books):
         memory = MemorySpool(max_bytes=10, books=books)

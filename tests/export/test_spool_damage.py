@@ -24,8 +24,8 @@ class Patient:
     """A folder that is damaged and adopted, over and over."""
 
     def __init__(self, root):
-        self.told = []
-        self.spool = FileSpool(root, "d", books=Books(), on_loss=lambda *loss: self.told.append(loss))
+        self.orphans_books = Books()
+        self.spool = FileSpool(root, "d", books=Books(), orphans_books=self.orphans_books)
         dead = FileSpool(root, "d", books=Books())
         dead.append(RECORDS[0])
         self.folder = dead.folder
@@ -33,7 +33,7 @@ class Patient:
 
     def recover(self, files):
         """Put these files into the folder of a dead process; the records that its adopter delivers."""
-        self.told.clear()
+        self.orphans_books.forget()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700)
         for name, content in {"lock": b"", **files}.items():
@@ -53,7 +53,7 @@ class Patient:
 
     @property
     def lost(self):
-        return sum(records for _, _, records, _ in self.told)
+        return sum(self.orphans_books.stats().transactions.dropped.values())
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from instrument._books import Books
-from instrument.export import FileSpool, Record, folder_name, survey
+from instrument.export import FileSpool, Record, folder_name
+from instrument.export.spool_survey import survey
 
 LOTS = 1 << 20
 HOUR = 3600 * 1_000_000_000

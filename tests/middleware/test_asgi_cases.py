@@ -6,7 +6,8 @@ import pytest
 
 import instrument
 from instrument import set_tag, set_user, span
-from instrument.middleware.asgi import Tracing
+from instrument.middleware._request_data import parsed_body
+from instrument.middleware.asgi import ScopeHead, Tracing
 from instrument.testing import record
 
 PARENT = "0123456789abcdef0123456789abcdef-00f067aa0ba902b7-1"
@@ -161,6 +162,62 @@ def test_a_body_is_told_in_parts_and_only_when_it_is_short_and_understood():
     assert told(b"[" * 9000, "application/json") == "nothing"
     assert told(b'["' + b"x" * 10_000 + b'"]', "application/json") == "nothing"
     assert told(b'{"name": "lamp"}', "application/json", max_request_body_size="never") == "nothing"
+    assert told(b"name=lamp&name=desk", "application/x-www-form-urlencoded") == {"name": ["lamp", "desk"]}
+
+
+def test_the_headers_of_the_trace_are_its_context_and_not_shown_again():
+    given = [("sentry-trace", PARENT), ("baggage", "vendor=1"), ("traceparent", "x"), ("tracestate", "a=1")]
+    with record() as recorded:
+        asyncio.run(ask(Tracing(hello), scope(headers=given)))
+    assert recorded.transactions[0].request["headers"] == {"host": "here"}
+    assert recorded.transactions[0].trace_id == PARENT[:32]
+
+
+FORM = "multipart/form-data; boundary=XyZ"
+PARTS = (
+    b'--XyZ\r\nContent-Disposition: form-data; name="name"\r\n\r\nl\xc3\xa4mp\r\n'
+    b'--XyZ\r\nContent-Disposition: form-data; name="name"\r\n\r\ndesk\r\n'
+    b'--XyZ\r\nContent-Disposition: form-data; name="photo"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
+    b"\x89PNG\r\n\r\n\r\n--XyZ--\r\n"
+)
+
+
+def test_of_a_form_in_parts_fields_and_the_names_of_files_are_told():
+    told = {"name": ["l\u00e4mp", "desk"], "photo": {"filename": "a.png", "type": "image/png"}}
+    assert parsed_body(PARTS, FORM) == told
+    assert parsed_body(PARTS, 'Multipart/Form-Data; charset=utf-8; boundary="XyZ"') == told
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (PARTS, "multipart/form-data"),
+        (PARTS, "multipart/form-data; boundary="),
+        (PARTS, "multipart/form-data; boundary=other"),
+        (b"", FORM),
+        (b"--XyZ", FORM),
+        (b"--XyZ\r\n\r\n\r\n--XyZ--", FORM),
+        (b"\r\n--XyZ" * 500, FORM),
+    ],
+)
+def test_a_form_in_parts_that_is_none_is_not_told(raw, kind):
+    assert parsed_body(raw, kind) is None
+
+
+def test_of_a_form_of_many_parts_the_first_are_told():
+    part = '--XyZ\r\nContent-Disposition: form-data; name="n{}"\r\n\r\nv\r\n'
+    assert len(parsed_body("".join(map(part.format, range(500))).encode(), FORM)) == 100
+
+
+def test_a_body_that_is_too_long_to_be_told_is_not_kept_either():
+    head = ScopeHead(scope(method="POST"), "auto.http.asgi")
+    with record():
+        for _ in range(9):
+            head.keep({"type": "http.request", "body": b"x" * 1000})
+        assert sum(map(len, head._chunks)) == 9000
+        for _ in range(9):
+            head.keep({"type": "http.request", "body": b"x" * 1000})
+        assert head._chunks == []
 
 
 def test_tasks_of_one_loop_keep_to_themselves():

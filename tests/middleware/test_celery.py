@@ -98,6 +98,24 @@ def test_a_task_goes_on_in_the_trace_of_its_sender(app, memory):
     assert task.tags == {"sum": "5"}
 
 
+def test_a_task_tells_how_long_its_message_was_on_the_way(app, memory):
+    app.add.delay(1, 1).get(LIMIT, interval=0.005)
+    late = {"sentry-task-enqueued-time": "1000000000.5"}
+    for said in (late, {"sentry-task-enqueued-time": "nonsense"}, {"sentry-task-enqueued-time": "1e999"}):
+        app.connection_for_write().ensure_connection()
+        with app.amqp.producer_pool.acquire(block=True) as producer:
+            message = app.amqp.create_task_message("x", "shop.outer", headers=None)
+            message.headers.update(said)
+            app.amqp.send_task_message(producer, "shop.outer", message)
+    settle(app)
+    key = "messaging.message.receive.latency"
+    added = next(item for item in memory.transactions if item.name == "shop.add")
+    assert 0 <= added.data[key] < LIMIT * 1000
+    old, *others = named(memory, "shop.outer", 3)
+    assert old.data[key] > 20 * 365 * 86_400_000
+    assert [key in item.data for item in others] == [False, False]
+
+
 def test_tasks_that_nobody_in_a_trace_has_sent_have_traces_of_their_own(app, memory):
     for _number in range(2):
         app.fail.apply_async(("expected",)).get(LIMIT, interval=0.005, propagate=False)
@@ -132,7 +150,8 @@ def test_a_retry_goes_on_in_the_same_trace(app, memory):
     assert first.trace_id == second.trace_id
     (publish,) = first.spans
     assert (publish.op, second.parent_span_id) == ("queue.publish", publish.span_id)
-    assert second.data["messaging.message.retry.count"] == 1
+    assert second.data["messaging.message.retry.count"] == publish.data["messaging.message.retry.count"] == 1
+    assert second.data["messaging.message.id"] == publish.data["messaging.message.id"]
     assert memory.errors == []
 
 

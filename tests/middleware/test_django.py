@@ -1,7 +1,9 @@
 """Django on its own server and on uvicorn."""
 
+import gc
 import logging
 import threading
+import warnings
 from contextlib import contextmanager
 
 import pytest
@@ -24,6 +26,15 @@ from tests.middleware.test_asgi import AsgiContract, uvicorn_server
 logging.getLogger("django").setLevel(logging.CRITICAL)
 # Django leaves the file of a body to the collector; as an error in a finalizer, that warning would be an event.
 pytestmark = pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def left_behind():
+    """The files that Django leaves are collected here, and not in a test that comes later."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 class Quiet(WSGIRequestHandler):

@@ -101,7 +101,10 @@ def test_included_routers_add_their_prefixes():
     names = [item.name for item in recorded.transactions]
     assert names[:2] == ["GET /api/outer/inner/items/{item}", "GET /other"]
     assert names[2:] == ["GET /api/outer/inner/items/{item}", "GET <unmatched>"]
-    assert [span.description for span in recorded.transactions[0].spans] == ["look up"]
+    assert [(span.op, span.description) for span in recorded.transactions[0].spans] == [
+        ("middleware.fastapi", "dependency"),
+        ("db", "look up"),
+    ]
     assert recorded.errors == []
 
 
@@ -110,3 +113,98 @@ def test_routes_limits_the_transactions_to_routers():
     with record() as recorded:
         get(trace(app, routes=[inner]), "/other", "/api/outer/inner/items/3")
     assert [item.name for item in recorded.transactions] == ["GET /api/outer/inner/items/{item}"]
+
+
+class TestDependencies:
+    """What the dependencies of a route do is below one span, and works as ever."""
+
+    @staticmethod
+    def app(ended):
+        app = FastAPI()
+
+        def inner():
+            with instrument.span("db", "inner"):
+                return 1
+
+        def opened(found: Annotated[int, Depends(inner)]):
+            with instrument.span("db", "opened"):
+                pass
+            yield found + 1
+            ended.append(found)
+
+        async def opened_too(found: Annotated[int, Depends(inner)]):
+            yield found + 10
+            ended.append(found)
+
+        class Reader:
+            def __init__(self, page: int = 0):
+                self.page = page
+
+        async def user(token: str = ""):
+            if token != "good":
+                raise HTTPException(401)
+
+        @app.get("/all")
+        async def everything(
+            one: Annotated[int, Depends(opened)],
+            two: Annotated[int, Depends(opened_too)],
+            reader: Annotated[Reader, Depends()],
+        ):
+            with instrument.span("work", "endpoint"):
+                return [one, two, reader.page]
+
+        @app.get("/mine", dependencies=[Depends(user)])
+        def mine():
+            return "mine"
+
+        @app.get("/plain")
+        def plain():
+            return "plain"
+
+        app.inner = inner
+        return trace(app)
+
+    def test_they_are_below_one_span_and_the_route_is_beside_it(self):
+        ended = []
+        with record() as recorded:
+            (answer,) = get(self.app(ended), "/all?page=3")
+        (request,) = recorded.transactions
+        assert answer.json() == [2, 11, 3] and len(ended) == 2
+        layer = request.spans[0]
+        assert (layer.op, layer.description) == ("middleware.fastapi", "opened, opened_too, Reader")
+        parents = {span.description: span.parent_span_id for span in request.spans}
+        assert parents["inner"] == parents["opened"] == layer.span_id
+        assert parents["endpoint"] == layer.parent_span_id == request.span_id
+        assert [span.description for span in request.spans].count("inner") == 1  # as FastAPI remembers what it gave
+
+    def test_one_that_answers_gives_its_status_to_the_span(self):
+        with record() as recorded:
+            refused, taken = get(self.app([]), "/mine", "/mine?token=good")
+        assert (refused.status_code, taken.status_code) == (401, 200)
+        statuses = [item.spans[0].status for item in recorded.transactions]
+        assert statuses == ["unauthenticated", None]
+        assert recorded.errors == []
+
+    def test_one_that_is_overridden_is(self):
+        app = self.app([])
+        app.dependency_overrides[app.inner] = lambda: 100
+        with record():
+            (answer,) = get(app, "/all")
+        assert answer.json() == [101, 110, 0]
+
+    def test_a_route_without_any_has_no_such_span(self):
+        with record() as recorded:
+            get(self.app([]), "/plain")
+        assert recorded.transactions[0].spans == []
+
+    def test_an_app_that_is_not_traced_is_left_alone(self):
+        trace(FastAPI())
+        app = FastAPI()
+
+        @app.get("/")
+        def page(found: Annotated[int, Depends(lambda: 1)]):
+            return found
+
+        with record() as recorded:
+            (answer,) = get(app, "/")
+        assert (answer.json(), recorded.transactions) == (1, [])

@@ -119,13 +119,13 @@ class TestStarletteWithItsOwnKindOfMiddleware(AsgiContract):
         return uvicorn_server(trace(app))
 
 
-def get(app, *paths, raise_errors=False):
+def get(app, *paths, raise_errors=False, headers=None):
     """The answers of the app, asked in this process."""
 
     async def ask():
         transport = httpx.ASGITransport(app, raise_app_exceptions=raise_errors)
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            return [await client.get(path) for path in paths]
+            return [await client.get(path, headers=headers) for path in paths]
 
     return asyncio.run(ask())
 

@@ -452,6 +452,15 @@ def test_a_health_check_is_not_even_started():
     assert recorded.stats().transactions.started == 0
 
 
+def test_the_headers_of_the_trace_are_its_context_and_not_shown_again():
+    sampled = []
+    given = {"HTTP_SENTRY_TRACE": PARENT, "HTTP_BAGGAGE": "vendor=1", "HTTP_TRACEPARENT": "x", "HTTP_TRACESTATE": "a=1"}
+    with record(traces_sampler=lambda context: sampled.append(context["request"]["headers"]) or 1) as recorded:
+        Server(Tracing(hello)).ask(**given)
+    assert recorded.transactions[0].request["headers"] == {"Host": "127.0.0.1"}
+    assert sampled[0]["sentry-trace"] == PARENT and sampled[0]["baggage"] == "vendor=1"
+
+
 def test_personal_headers_are_filtered_before_anybody_sees_them():
     seen = []
 

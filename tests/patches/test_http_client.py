@@ -2,11 +2,15 @@
 
 import gc
 import http.client
+import os
 import socket
+import ssl
 import threading
 import urllib.error
 import urllib.request
 import weakref
+from pathlib import Path
+from time import perf_counter_ns
 
 import pytest
 import requests
@@ -14,9 +18,11 @@ import urllib3
 
 import instrument
 from instrument.exporters import Memory
-from instrument.patches import HttpClient
+from instrument.patches import HttpClient, http_client
 from tests.contracts.http_client import HttpContract
-from tests.contracts.web import LIMIT, Web
+from tests.contracts.web import LIMIT, Web, closed_port
+
+CERTIFICATE = Path(__file__).parents[1] / "transport" / "localhost.pem"
 
 
 @pytest.fixture
@@ -306,3 +312,144 @@ def test_our_own_delivery_is_never_traced(tmp_path):
         assert (web.values("sentry-trace"), web.values("baggage"), web.values("traceparent")) == ([], [], [])
         assert instrument.stats().spans.started == 1
         assert not instrument.get_current_scope().breadcrumbs
+
+
+class TlsWeb(Web):
+    """The same over TLS; its certificate is `CERTIFICATE`."""
+
+    def __enter__(self):
+        super().__enter__()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"https://localhost:{self.port}"
+        return self
+
+
+@pytest.fixture
+def tls_web():
+    with TlsWeb() as web:
+        yield web
+
+
+def asked(memory, url, **options):
+    """The one span of a GET by requests, and its answer or the error."""
+    with instrument.transaction("test", "tls"), requests.Session() as session:
+        try:
+            outcome = session.get(url, timeout=LIMIT, **options)
+        except requests.RequestException as error:
+            outcome = error
+    (span,) = memory.transactions[-1].spans
+    return span, outcome
+
+
+def test_a_refused_connection_for_tls_is_one_span(memory):
+    url = f"https://127.0.0.1:{closed_port()}/ok"
+    span, error = asked(memory, f"{url}?a=1")
+    assert isinstance(error, requests.ConnectionError)
+    assert (span.op, span.description, span.status) == ("http.client", f"GET {url}", "internal_error")
+    assert (span.data["http.query"], span.data["sentry.origin"]) == ("a=1", TestRequests.origin)
+    assert span.end_ticks > span.start_ticks
+    crumb = instrument.get_current_scope().breadcrumbs[-1]
+    assert (crumb["level"], crumb["data"]["url"]) == ("error", url)
+
+
+def test_a_certificate_that_is_not_trusted_is_one_span(memory, tls_web):
+    span, error = asked(memory, f"{tls_web.url}/ok")
+    assert isinstance(error, requests.exceptions.SSLError)
+    assert (span.description, span.status) == (f"GET {tls_web.url}/ok", "internal_error")
+
+
+def test_a_request_over_tls_is_one_span_that_lasts_from_the_handshake_on(memory, tls_web, monkeypatch):
+    connect, connected = urllib3.connection.HTTPSConnection.connect, []
+
+    def noting(connection):
+        connect(connection)
+        connected.append(perf_counter_ns())
+
+    monkeypatch.setattr(urllib3.connection.HTTPSConnection, "connect", noting)
+    span, answer = asked(memory, f"{tls_web.url}/ok", verify=str(CERTIFICATE))
+    assert (answer.status_code, span.description, span.status) == (200, f"GET {tls_web.url}/ok", "ok")
+    assert span.start_ticks < connected[0] < span.end_ticks
+    with instrument.transaction("test", "kept"), requests.Session() as session:
+        for _ in range(3):
+            session.get(f"{tls_web.url}/ok", verify=str(CERTIFICATE), timeout=LIMIT)
+    assert [one.status for one in memory.transactions[-1].spans] == ["ok"] * 3
+    assert len(connected) == 2
+
+
+def test_a_tunnel_that_is_refused_before_a_request_over_tls_is_one_span(memory, web):
+    span, error = asked(memory, "https://behind.example:1/ok", proxies={"https": web.url})
+    assert isinstance(error, requests.exceptions.ProxyError)
+    assert (span.description, span.status) == ("CONNECT https://behind.example:1", "internal_error")
+    assert span.data["network.peer.port"] == web.port
+
+
+def test_a_request_over_tls_that_cannot_be_put_together_is_none(memory, tls_web):
+    pool = urllib3.PoolManager(ca_certs=str(CERTIFICATE))
+    with instrument.transaction("test", "tls"), pool, pytest.raises((ValueError, TypeError)):
+        pool.request("GET", f"{tls_web.url}/ok", headers={"x": "a\nb"})
+    assert memory.transactions[-1].spans == []
+
+
+@pytest.mark.parametrize("off", ["urllib3", "http.client"])
+def test_without_one_of_the_two_patches_the_other_harms_nothing(memory, tls_web, off):
+    instrument.unpatch(off)
+    with instrument.transaction("test", "tls"), requests.Session() as session:
+        with pytest.raises(requests.ConnectionError):
+            session.get(f"https://127.0.0.1:{closed_port()}/", timeout=LIMIT)
+        assert session.get(f"{tls_web.url}/ok", verify=str(CERTIFICATE), timeout=LIMIT).text == "ok"
+    assert len(memory.transactions[-1].spans) == (1 if off == "urllib3" else 0)
+
+
+@pytest.mark.parametrize("how", ["read", "close", "drop"])
+def test_of_a_streamed_body_the_span_says_when_it_had_been_read(memory, web, how):
+    with instrument.transaction("test", "streamed"):
+        connection = connect(web)
+        connection.request("GET", "/stream")
+        response = connection.getresponse()
+        fetched = response.fp
+        if how == "read":
+            assert response.read() == b"abcde"
+        elif how == "close":
+            response.close()
+        else:
+            del response
+            connection.close()
+        assert fetched.closed
+        connection.close()
+    (span,) = memory.transactions[-1].spans
+    assert (span.status, span.data["http.response.body_seconds"] >= 0) == ("ok", True)
+
+
+def test_a_short_body_has_no_time_of_its_own(memory, web):
+    with instrument.transaction("test", "short"):
+        TestHttpClient().request("GET", f"{web.url}/ok")
+        TestHttpClient().request("HEAD", f"{web.url}/stream")
+    assert all("http.response.body_seconds" not in span.data for span in memory.transactions[-1].spans)
+
+
+def test_a_connection_stays_as_quick_as_it_was(memory, web):
+    """An object whose `__dict__` somebody has asked for finds all its attributes more slowly, from then on."""
+    source = Path(http_client.__file__).read_text("utf-8")
+    assert "connection.__dict__" not in source and "vars(connection)" not in source
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_the_requests_of_a_forked_child_have_ids_of_their_own(web, memory):
+    """Ids of spans that are told to servers are drawn ahead, and a child starts with what its parent had in store."""
+    with instrument.transaction("test", "fork"):
+        for _ in range(5):
+            TestHttpClient().request("GET", f"{web.url}/ok")
+        child = os.fork()
+        if not child:
+            try:
+                for _ in range(3):
+                    TestHttpClient().request("GET", f"{web.url}/ok")
+            finally:
+                os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        for _ in range(3):
+            TestHttpClient().request("GET", f"{web.url}/ok")
+    ids = [web.parent(number)[1] for number in range(11)]
+    assert len(set(ids)) == 11

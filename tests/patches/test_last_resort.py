@@ -183,6 +183,7 @@ def test_a_loop_handler_of_the_program_is_still_called(memory):
 
 
 def test_the_hooks_are_as_before_when_they_are_taken_off():
+    instrument.unpatch()
     names = {"sys": ("excepthook", "unraisablehook"), "threading": ("excepthook",)}
     before = {(module, name): getattr(sys.modules[module], name) for module, held in names.items() for name in held}
     instrument.init(exporter=Memory())

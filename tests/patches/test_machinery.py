@@ -1,20 +1,26 @@
 """How patches are applied, undone, listed, and kept from hurting anybody."""
 
+import _thread
+import copy
+import functools
 import http.client
 import importlib
 import inspect
 import json
 import logging
+import pickle
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+import wrapt
 
 import instrument
 from instrument import _guard
 from instrument.exporters import Memory
-from instrument.patches import Around, LibraryPatch, Rewrite
+from instrument.patches import Around, LibraryPatch, Rewrite, register
 from tests.contracts.web import LIMIT
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +47,8 @@ class Thing(Base):
 
 def function(x):
     return x
+
+builtin = sorted
 '''
 
 
@@ -133,11 +141,16 @@ def test_taken_off_the_library_is_exactly_as_it_was(library):
     assert state_of(library.name).state == "on"
 
 
-def test_what_is_patched_looks_and_works_as_before(library):
+@pytest.mark.parametrize("is_light", [False, True])
+def test_what_is_patched_looks_and_works_as_before(library, is_light):
     thing = library().Thing
+    before = dict(vars(thing))
     signature, doc = inspect.signature(thing.plain), thing.plain.__doc__
     patch = Watching(library.name, "Thing.plain", "Thing.static", "Thing.made", "Thing.inherited", "Thing.broken")
+    patch.is_light = is_light
     start(patch)
+    start(patch)
+    assert inspect.isfunction(thing.plain) and inspect.ismethod(thing().plain) and inspect.isroutine(thing.static)
     assert (inspect.signature(thing.plain), thing.plain.__doc__, thing.plain.__name__) == (signature, doc, "plain")
     assert (thing().plain(x=4), thing.static(1), thing().made(2), thing().inherited()) == (
         5,
@@ -148,15 +161,52 @@ def test_what_is_patched_looks_and_works_as_before(library):
     with pytest.raises(KeyError, match="as ever"):
         thing().broken()
     assert patch.seen[-1] == ("state", None, "KeyError")
+    assert state_of(library.name).calls == 5
+    instrument.unpatch(library.name)
+    assert dict(vars(thing)) == before
 
 
-def test_arguments_can_be_rewritten(library):
+@pytest.mark.parametrize("is_light", [False, True])
+def test_a_callable_that_is_no_function_of_pythons_does_not_become_a_method(library, is_light):
+    module = library()
+    before = module.builtin
+    patch = Watching(library.name, "builtin", "function")
+    patch.is_light = is_light
+    start(patch)
+
+    class Holder:
+        held = module.builtin
+        method = module.function
+
+    assert (Holder().held([3, 1]), module.builtin([2, 1], reverse=True)) == ([1, 3], [2, 1])
+    assert type(Holder().method()) is Holder
+    assert (inspect.isbuiltin(module.builtin), module.builtin.__name__, repr(module.builtin)) == (
+        True,
+        "sorted",
+        repr(before) if is_light else repr(module.builtin),
+    )
+    assert inspect.signature(module.builtin) == inspect.signature(sorted)
+    instrument.unpatch(library.name)
+    assert module.builtin is before
+
+
+def test_what_is_wrapped_in_any_program_can_still_be_copied_and_pickled():
+    instrument.init(exporter=Memory())
+    for one in (threading.Thread.start, _thread.start_new_thread, logging.Logger.callHandlers):
+        assert state_of("threading").state == "on"
+        assert pickle.loads(pickle.dumps(one)) is one
+        assert copy.deepcopy(one) is one
+
+
+@pytest.mark.parametrize("is_light", [False, True])
+def test_arguments_can_be_rewritten(library, is_light):
     class Doubling(LibraryPatch):
         name = library.name
 
         def hooks(self):
             return [Rewrite("function", lambda _, args, kwargs: ((args[0] * 2,), kwargs) if args else None)]
 
+    Doubling.is_light = is_light
     library()
     start(Doubling())
     assert (library().function(4), library().function(x=4)) == (8, 4)
@@ -295,6 +345,72 @@ def test_the_list_names_every_patch_there_is():
     assert all(bool(state.why) == (state.state != "on") for state in states.values())
 
 
+def test_the_list_says_what_is_wrapped_and_by_whom(library):
+    thing = library().Thing
+    start(Watching(library.name, "Thing.plain", "Thing.broken", "function"))
+    ours = thing.plain
+    scope = {"__name__": "other_tool.hooks", "functools": functools, "ours": ours}
+    exec("@functools.wraps(ours)\ndef theirs(*args):\n    return ours(*args)", scope)
+    thing.plain = scope["theirs"]
+    library().function = wrapt.FunctionWrapper(library().function, scope["theirs"])
+    assert state_of(library.name).callables == {
+        "Thing.plain": "other_tool.hooks",
+        "Thing.broken": "instrument",
+        "function": "other_tool.hooks",
+    }
+    thing.plain = thing.inherited
+    assert state_of(library.name).callables["Thing.plain"] == library.name
+    instrument.unpatch(library.name)
+    assert state_of(library.name).callables == {}
+
+
+def test_what_our_part_of_a_call_takes_is_known_without_timing_each(library):
+    class Slow(Watching):
+        def before(self, instance, args, kwargs):
+            threading.Event().wait(0.002)
+            return "state"
+
+    library()
+    start(Slow(library.name))
+    thing = library().Thing()
+    for _ in range(60):
+        thing.plain()
+    assert state_of(library.name).nanoseconds is None
+    for _ in range(5):
+        thing.plain()
+    assert 2_000_000 <= state_of(library.name).nanoseconds < 2_000_000_000
+
+
+class Ranged(Watching):
+    oldest, below = (1, 4), (3,)
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [
+        ("1.3.24", "version 1.3.24 is too old: the patch is made for 1.4 and later"),
+        ("1.4", ""),
+        ("2.9.9rc1", ""),
+        ("3", "version 3 is too new: the patch is made for versions before 3"),
+        ("10.0", "version 10.0 is too new: the patch is made for versions before 3"),
+        ("unknown", ""),
+    ],
+)
+def test_a_version_that_the_patch_is_not_made_for_is_left_alone(library, version, why):
+    library().__version__ = version
+    original = vars(library().Thing)["plain"]
+    start(Ranged(library.name))
+    state = state_of(library.name)
+    assert (state.version, state.why, state.state) == (version, why, "off" if why else "on")
+    assert (vars(library().Thing)["plain"] is original) is bool(why)
+
+
+def test_each_patch_is_found_under_the_name_of_its_module():
+    for name, (module, kind) in register.KNOWN.items():
+        made = getattr(importlib.import_module(f"instrument.patches.{module}"), kind)
+        assert made.name == register.TARGETS.get(name, name)
+
+
 def run(program):
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT)
@@ -303,15 +419,21 @@ def run(program):
 
 
 def test_nothing_is_imported_to_wait_for_it():
-    before, after = run(
+    after = run(
         "import json, sys, instrument; from instrument.exporters import Memory\n"
-        "before = [*sys.modules]\n"
         "instrument.init(exporter=Memory())\n"
-        "print(json.dumps([before, [*sys.modules]]))\n"
+        "print(json.dumps([*sys.modules]))\n"
     )
-    assert "wrapt" not in before
-    assert "wrapt" in after
-    dear = {"concurrent.futures.thread", "gevent", "http.client", "multiprocessing", "requests", "urllib3"}
+    dear = {
+        "wrapt",
+        "importlib.metadata",
+        "concurrent.futures.thread",
+        "gevent",
+        "http.client",
+        "multiprocessing",
+        "requests",
+        "urllib3",
+    }
     assert dear.isdisjoint(after)
 
 

@@ -241,7 +241,7 @@ def test_very_much_is_cut_and_the_cut_is_noted():
         for number in range(1000):
             tx.set_data(f"k{number}", "x" * 9000)
     (item,) = recorded.transactions
-    assert len(item.data) == 201 and item.data["..."] == "800 more"
+    assert len(item.data) == 200 and item.data["..."] == "801 more"
     assert max(len(value) for value in item.data.values()) <= 8192
     assert item.meta["contexts"]["trace"]["data"]["k0"][""]["len"] == 9000
     assert len(encode_event(item)) < 1_000_000

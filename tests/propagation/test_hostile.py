@@ -186,4 +186,3 @@ def test_a_context_is_a_value():
     assert context.parent_sample_rate is None
     with pytest.raises(AttributeError):
         context.trace_id = "x"
-    assert not hasattr(context, "__dict__")

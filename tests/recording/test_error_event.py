@@ -9,10 +9,10 @@ import threading
 import time
 import types
 
-import attrs
 import pytest
 
 from instrument import _guard
+from instrument._value import as_dict
 from instrument.recording.error_event import error_event, exception_values, message_event, user_event
 from instrument.recording.stacktrace import FrameRules
 from instrument.wire import encode_event
@@ -399,7 +399,7 @@ def test_an_event_of_the_user_goes_to_the_fields_it_names():
         },
         **IDS,
     )
-    shown = attrs.asdict(event)
+    shown = as_dict(event)
     assert shown["event_id"] == "123456781234123412341234" + "56789abc"
     assert shown["time"] == 1_767_323_045_678_901_000
     assert (event.trace_id, event.span_id) == ("c" * 32, "d" * 16)
@@ -421,7 +421,7 @@ def test_an_event_of_the_user_goes_to_the_fields_it_names():
 
 
 def test_a_wrong_event_of_the_user_is_made_the_best_of():
-    wrong = {name: object() for name in attrs.asdict(user_event({}, **IDS))} | {
+    wrong = {name: object() for name in as_dict(user_event({}, **IDS))} | {
         "event_id": "short",
         "timestamp": "yesterday",
         "exception": 5,

@@ -87,6 +87,24 @@ def test_spans_that_are_all_different_are_all_kept():
     assert recorded.stats().spans.folded == 0
 
 
+def test_what_is_no_text_for_a_name_is_kept_whole():
+    with record(max_spans=10) as recorded, transaction("job", "loop"):
+        for _ in range(50):
+            with span(["db"], {"a": 1}):
+                pass
+    assert len(recorded.spans) == 50
+    assert recorded.stats().spans.folded == 0
+
+
+def test_siblings_that_take_turns_are_folded_by_kind():
+    with record(max_spans=10) as recorded, transaction("job", "loop"):
+        for number in range(300):
+            with span("db", f"SELECT {'ab'[number % 2]}"):
+                pass
+    assert {one.description for one in folded(recorded.transactions[0])} == {"SELECT a", "SELECT b"}
+    assert stands_for(recorded.transactions[0]) == 300
+
+
 def test_any_mix_adds_up():
     dice = random.Random(7)
 

@@ -54,6 +54,18 @@ def test_a_value_is_copied_when_it_is_set():
     assert recorded.spans[0].data == {"items": [1]}
 
 
+def test_data_and_tags_given_with_a_span_are_copied_and_made_plain():
+    data, tags = {"rows": 3}, {"region": "north"}
+    with record() as recorded, transaction("job", "nightly"):
+        with span("a", "b", data=data, tags=tags):
+            data["rows"] = tags["region"] = "changed"
+        with span("a", "b", data={1: [2, (3,)]}, tags={"attempt": 3, 4: "four"}):
+            pass
+    first, second = recorded.spans
+    assert (first.data, first.tags) == ({"rows": 3}, {"region": "north"})
+    assert (second.data, second.tags) == ({"1": [2, [3]]}, {"attempt": "3", "4": "four"})
+
+
 def test_start_child_does_not_become_current_but_its_block_does():
     with record(), transaction("job", "nightly") as tx:
         child = tx.start_child("a", "one")

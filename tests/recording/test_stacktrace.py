@@ -6,10 +6,10 @@ import sys
 import textwrap
 import types
 
-import attrs
 import pytest
 
 from instrument import _guard
+from instrument._value import evolve
 from instrument.recording import stacktrace
 from instrument.recording.stacktrace import FrameReader, FrameRules
 
@@ -98,7 +98,7 @@ def test_the_frame_that_raised_is_last():
 
 
 def test_source_and_locals_can_be_left_out():
-    rules = attrs.evolve(RULES, include_source_context=False, include_local_variables=False)
+    rules = evolve(RULES, include_source_context=False, include_local_variables=False)
     frame = frames_of(caught(int, "x"), rules)[-1]
     assert set(frame) == {"filename", "abs_path", "function", "module", "lineno", "in_app"}
 
@@ -223,7 +223,7 @@ def test_a_deep_recursion_keeps_both_ends_and_says_what_is_missing():
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(5000)
     try:
-        frames = frames_of(caught(recursing, 3000), attrs.evolve(RULES, include_local_variables=True))
+        frames = frames_of(caught(recursing, 3000), evolve(RULES, include_local_variables=True))
     finally:
         sys.setrecursionlimit(before)
     assert len(frames) == 250

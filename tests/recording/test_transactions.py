@@ -278,3 +278,16 @@ def test_an_abandoned_transaction_is_counted():
         counted = recorded.stats()
         assert counted.transactions.dropped == {"abandoned": 1}
         assert counted.balanced
+
+
+def test_of_several_that_run_only_the_one_that_nobody_holds_is_counted_as_abandoned():
+    with record() as recorded:
+        kept, dropped, other = (start_transaction("task", name) for name in ("kept", "dropped", "other"))
+        del dropped
+        gc.collect()
+        counted = recorded.stats().transactions
+        assert (counted.open, counted.dropped) == (2, {"abandoned": 1})
+        kept.finish()
+        other.finish()
+    assert [item.name for item in recorded.transactions] == ["kept", "other"]
+    assert recorded.stats().balanced

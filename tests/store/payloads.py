@@ -3,7 +3,8 @@
 import json
 import random
 
-from instrument.store import Reader, Writer
+from instrument.store import Writer
+from instrument.store.reading import Reader
 
 WHEN = 1767323045.125
 """2026-01-02 03:04:05 UTC and an eighth."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from instrument.store import Reader
+from instrument.store.reading import Reader
 from tests.store.payloads import Ids, every, filled, simple, writer
 
 ROOT = Path(__file__).parent.parent.parent

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from instrument.store import AmbiguousTrace, Reader, StoreDamaged, walk
+from instrument.store import StoreDamaged
+from instrument.store.reading import AmbiguousTrace, Reader, walk
 from tests.store.payloads import WHEN, Ids, Transaction, error, filled, simple, writer
 
 
@@ -80,7 +81,7 @@ def test_a_store_in_a_folder_that_cannot_be_written_can_be_read(path):
     path.chmod(0o644)
     code = (
         "import os, sys\n"
-        "from instrument.store import Reader\n"
+        "from instrument.store.reading import Reader\n"
         "os.setuid(12345)\n"
         "print(len(Reader(sys.argv[1]).recent()))"
     )

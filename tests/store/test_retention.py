@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from instrument.store import Reader
+from instrument.store.reading import Reader
 from tests.store.payloads import LARGE, WHEN, Ids, Transaction, error, every, simple, writer
 
 MIB = 1 << 20

@@ -10,8 +10,9 @@ import threading
 
 import pytest
 
-from instrument.store import Reader, StoreBusy, StoreFailed
+from instrument.store import StoreBusy, StoreFailed
 from instrument.store.lock import Turn
+from instrument.store.reading import Reader
 from tests.store.payloads import WHEN, Ids, Transaction, error, every, filled, simple, writer
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
@@ -88,6 +89,52 @@ def test_a_part_that_comes_late_joins_its_trace(path):
 
 
 @POSIX
+@pytest.mark.parametrize("at_once", [True, False])
+def test_the_parts_of_a_trace_make_one_whether_they_come_at_once_or_not(path, at_once):
+    ids = Ids()
+    first = Transaction(ids, "job", "nightly", 5.0, 1.0)
+    second = Transaction(ids, "task", "part", 2.0, 8.0, trace=first.trace_id, parent=first.span_id, status="aborted")
+    third = error(ids, "KeyError", "'x'", 1.0, trace=first.trace_id)
+    parts = [first.payload, second.payload, third]
+    store = writer(path)
+    for batch in [parts] if at_once else [[part] for part in parts]:
+        store.write(batch)
+    store.close()
+    with Reader(path) as reader:
+        (summary,) = reader.recent()
+        assert (summary.transactions, summary.errors) == (2, 1)
+        assert (summary.start, summary.duration) == (pytest.approx(WHEN + 1.0), pytest.approx(9.0))
+        for asked in ({"op": "job"}, {"op": "task"}, {"status": "aborted"}, {"min_duration": 7.0}):
+            assert len(reader.find(**asked)) == 1, asked
+
+
+def test_traces_whose_ids_begin_alike_are_kept_apart(path):
+    """What they are looked up by is the beginning of their ids."""
+    ids, begin = Ids(), "abcdef0"
+    parts = [
+        Transaction(ids, "job", str(number), float(number), 1.0, trace=begin + f"{number:025x}") for number in range(4)
+    ]
+    store = writer(path)
+    store.write([parts[0].payload, parts[1].payload])
+    store.write([parts[2].payload, parts[1].payload])
+    store.write([parts[3].payload])
+    store.close()
+    assert [(summary.trace_id, summary.transactions) for summary in every(path)] == [
+        (part.trace_id, 1) for part in parts
+    ]
+
+
+def test_a_batch_of_more_traces_than_are_asked_about_at_once(path):
+    ids = Ids()
+    batch = [simple(ids, float(number)).payload for number in range(250)]
+    store = writer(path)
+    store.write(batch[:120])
+    store.write(batch)
+    store.close()
+    with Reader(path) as reader:
+        assert [summary.transactions for summary in reader.recent(limit=1000)] == [1] * 250
+
+
 def test_folder_and_files_are_private_whatever_the_umask(path):
     for umask in (0, 0o777):
         before = os.umask(umask)

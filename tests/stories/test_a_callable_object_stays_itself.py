@@ -86,7 +86,7 @@ def test_a_function_in_c(decorate):
 @either
 def test_what_cannot_be_called_is_refused_at_once(decorate):
     with pytest.raises(TypeError, match="only callables can be decorated, not int"):
-        decorate(1)
+        decorate("op")(1)
     with pytest.raises(TypeError):
         decorate(int)
 

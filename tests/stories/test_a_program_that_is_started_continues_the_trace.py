@@ -1,4 +1,4 @@
-"""subprocess: the child's `init` finds the trace in its environment, and its transactions are children of our span."""
+"""subprocess: the child's `init` finds the trace in its environment, and continues it below the span of its start."""
 
 import asyncio
 import os
@@ -45,17 +45,25 @@ def test_a_program_that_is_started_continues_the_trace(tmp_path, monkeypatch):
             subprocess.run(command(told, "run"), check=True, timeout=LIMIT)
         with subprocess.Popen(command(told, "popen")) as process:
             assert process.wait(LIMIT) == 0
-        with span("stage", "task"):
+        with span("task", "task"):
             asyncio.run(in_a_task())
-    assert told.parents == {
-        "programs": None,
-        "stage": "programs",
-        "run": "stage",
-        "popen": "programs",
-        "task": "programs",
-        "asyncio": "task",
-    }
     assert told.traces == 1
+    nodes = {}
+    for event in told.events:
+        place = event["contexts"]["trace"]
+        nodes[place["span_id"]] = (event["transaction"], place.get("parent_span_id"))
+        nodes.update((one["span_id"], (one["op"], one["parent_span_id"])) for one in event.get("spans", ()))
+
+    def way(name):
+        """The ops and names from the one of this name up to the root."""
+        [at] = [span_id for span_id, node in nodes.items() if node[0] == name]
+        while at is not None:
+            yield nodes[at][0]
+            at = nodes[at][1]
+
+    assert list(way("run")) == ["run", "subprocess", "stage", "programs"]
+    assert list(way("popen")) == ["popen", "subprocess", "programs"]
+    assert list(way("asyncio")) == ["asyncio", "subprocess", "task", "programs"]
 
 
 def test_the_callers_own_environment_is_neither_changed_nor_lost(told):
@@ -63,7 +71,9 @@ def test_the_callers_own_environment_is_neither_changed_nor_lost(told):
     before = dict(given)
     with transaction("test", "environment") as running:
         trace, mine = shown(env=given)
-    assert (trace, mine) == (f"{running.trace_id}-{running.span_id}-1", "1")
+    start = told.items[0].spans[0]
+    assert (start.op, start.parent_span_id) == ("subprocess", running.span_id)
+    assert (trace, mine) == (f"{running.trace_id}-{start.span_id}-1", "1")
     assert given == before
     assert "SENTRY_TRACE" not in os.environ
 

@@ -18,6 +18,8 @@ import attrs
 LIMIT: Final = 20.0
 CERTIFICATE: Final = Path(__file__).with_name("localhost.pem")
 """For the name localhost, vouched for by itself until 2126, with its key."""
+EXPIRED: Final = Path(__file__).with_name("expired.pem")
+"""The same, but its time was the year 2000."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -44,14 +46,14 @@ class Server:
     """
 
     def __init__(
-        self, answer: bytes | Callable[[Received, socket.socket], bytes | None] = OK, *, secure: bool = False
+        self, answer: bytes | Callable[[Received, socket.socket], bytes | None] = OK, *, secure: bool | Path = False
     ) -> None:
         self.answer = answer
         self.failed_handshakes = 0
         self._secure: ssl.SSLContext | None = None
         if secure:
             self._secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._secure.load_cert_chain(CERTIFICATE)
+            self._secure.load_cert_chain(CERTIFICATE if secure is True else secure)
         self.received: list[Received] = []
         self.connections = 0
         self.before_body: Callable[[socket.socket], None] | None = None

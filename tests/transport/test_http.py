@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from instrument.transport import HttpTransport
-from tests.transport.servers import CERTIFICATE, OK, Server, never, reset, status, trickle
+from instrument.transport.http import HttpTransport
+from tests.transport.servers import CERTIFICATE, EXPIRED, OK, Server, never, reset, status, trickle
 
 KEY = "0123456789abcdef"
 HEADERS = {"X-Sentry-Auth": f"Sentry sentry_key={KEY}", "User-Agent": "instrument.python/1", "Content-Type": "text/x"}
@@ -279,6 +279,14 @@ def test_a_server_whose_certificate_nobody_vouches_for_gets_nothing(secure_serve
     assert secure_server.received == []
 
 
+def test_a_server_whose_certificate_has_expired_gets_nothing(make):
+    with Server(secure=EXPIRED) as server:
+        answer = make(f"https://localhost:{server.port}/", ca_file=str(EXPIRED)).send(b"x")
+        assert answer.outcome == "unreachable"
+        assert "expired" in answer.detail
+        assert server.received == []
+
+
 def test_a_server_with_the_certificate_of_another_name_gets_nothing(secure_server, make):
     assert (
         make(f"https://127.0.0.1:{secure_server.port}/", ca_file=str(CERTIFICATE)).send(b"x").outcome == "unreachable"
@@ -344,7 +352,7 @@ def run(text):
 def test_sending_imports_nothing_as_a_fork_at_that_moment_would_copy_the_import_lock():
     program = """
         import sys
-        from instrument.transport import HttpTransport
+        from instrument.transport.http import HttpTransport
         from tests.transport.servers import Server, status
 
         with Server() as server:
@@ -363,9 +371,9 @@ def test_sending_imports_nothing_as_a_fork_at_that_moment_would_copy_the_import_
 def test_requests_is_imported_by_the_first_transport_and_not_before():
     program = """
         import sys
-        import instrument.transport
+        import instrument.transport.http
         print("requests" in sys.modules)
-        instrument.transport.HttpTransport("http://127.0.0.1:1/", {})
+        instrument.transport.http.HttpTransport("http://127.0.0.1:1/", {})
         print("requests" in sys.modules)
     """
     assert run(program) == ["False", "True"]

@@ -11,9 +11,10 @@ import threading
 import pytest
 
 from instrument._clock import seconds
-from instrument.transport import HttpTransport
+from instrument.transport import exchange
 from instrument.transport.deadline import response_class
 from instrument.transport.exchange import Exchange
+from instrument.transport.http import HttpTransport
 from instrument.transport.kept import KeptConnection
 from tests.transport.servers import CERTIFICATE, OK, Server, never, reset, status, trickle, until
 
@@ -386,3 +387,25 @@ def test_a_server_of_the_old_version_that_keeps_connections_open_is_served_as_we
         assert [transport.send(b"x").outcome for _ in range(3)] == ["accepted"] * 3
         transport.close()
     assert server.connections == 1
+
+
+def in_two_pieces(request, connection):
+    """As Python's own http.server does it: the second piece waits until the first one is acknowledged."""
+    head, end, body = OK.partition(b"\r\n\r\n")
+    connection.sendall(head + end)
+    return body
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a program has no say in when it is acknowledged")
+def test_an_answer_in_two_pieces_does_not_wait_for_an_acknowledgement_that_is_put_off(monkeypatch):
+    def taken(count):
+        with Server(in_two_pieces) as server:
+            transport = HttpTransport(server.url, HEADERS)
+            begin = seconds()
+            assert [transport.send(b"x").outcome for _ in range(count)] == ["accepted"] * count
+            transport.close()
+            return seconds() - begin
+
+    at_once = min(taken(30) for _ in range(3))
+    monkeypatch.setattr(exchange, "ACKNOWLEDGE_AT_ONCE", None)
+    assert at_once < taken(30) / 2

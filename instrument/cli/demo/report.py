@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import attrs
-
 import instrument
 from instrument.exporters import Local
 
+from ..._value import as_dict
 from ...options import state_folder
-from ...store import FILE_NAME, Reader, StoreError
+from ...store import FILE_NAME, StoreError
+from ...store.reading import Reader
 from ..screen import Screen
 from ..waterfall import render_trace
 from ..wording import quantity
@@ -43,7 +43,7 @@ def destination(client: instrument.Client) -> str:
 
 def report(client: instrument.Client, screen: Screen, jobs: Sequence[Job], told: Mapping[str, Any]) -> str:
     """All of it. `told` is what the service said: how many "words" it knows, and its "stats"."""
-    books = {"indexer": attrs.asdict(instrument.stats()), "service": told["stats"]}
+    books = {"indexer": as_dict(instrument.stats()), "service": told["stats"]}
     parts = [_work(jobs, told["words"]), _table(books)]
     seen = _worth_seeing(jobs)
     if seen is not None and isinstance(client.exporter, Local):

@@ -20,10 +20,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import attrs
-
 import instrument
 from instrument import capture_exception, span, transaction
+from instrument._value import as_dict
 
 __all__ = ["main"]
 
@@ -121,7 +120,7 @@ def main() -> None:
         size = index.size()
         index.close()
     instrument.close(PATIENCE)
-    tell(json.dumps({"words": size, "stats": attrs.asdict(instrument.stats())}))
+    tell(json.dumps({"words": size, "stats": as_dict(instrument.stats())}))
 
 
 def tell(line: str) -> None:

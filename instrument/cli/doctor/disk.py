@@ -12,9 +12,11 @@ from typing import Final
 from urllib.parse import quote
 
 from ... import _clock
-from ...export import Heap, folder_name, survey
+from ...export import folder_name
+from ...export.spool_survey import Heap, survey
 from ...options import state_folder
-from ...store import Reader, StoreError
+from ...store import StoreError
+from ...store.reading import Reader
 from ..waiting import Waiting, size, spool_folder
 from .case import Case
 from .finding import Finding, ok, problem, warning

@@ -7,10 +7,9 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-import attrs
-
 import instrument
 
+from ..._value import fields
 from ...options import Options
 from .case import Case
 from .finding import Finding, ok, problem, warning
@@ -19,7 +18,7 @@ __all__ = ["look_at_destination", "look_at_options", "look_at_patches", "look_at
 
 OTHERS: Final = frozenset({"INSTRUMENT_AUTO", "INSTRUMENT_TRACE"})
 """Variables of ours that are no options."""
-OPTIONS: Final = tuple(attrs.fields_dict(Options))
+OPTIONS: Final = tuple(fields(Options))
 
 
 def look_at_variables(complaints: list[str]) -> Iterator[Finding]:

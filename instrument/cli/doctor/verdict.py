@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import instrument
 
 from ... import _clock
-from ...export import survey
-from ...store import Reader, StoreError
+from ...export.spool_survey import survey
+from ...store import StoreError
+from ...store.reading import Reader
 from ...transport import Answer
 from ..waiting import spool_folder
 from ..witness import Way, said
@@ -82,6 +83,8 @@ def _stored(way: Way, answer: Answer, trace_id: str, fate: str) -> Finding:
 def _answered(way: Way, answer: Answer, trace_id: str, fate: str) -> Finding:
     words = answer.detail + (f": {said(answer)}" if said(answer) else "")
     place = way.witness.destination
+    if answer.outcome == "accepted" and answer.remark:
+        return problem("span", f"{place} {answer.remark} ({words})", "Ask whoever runs the receiver what it takes")
     if answer.outcome == "accepted":
         return ok("span", f"{place} took it in {way.witness.took * 1000:.0f} ms ({words}); trace {trace_id}")
     if answer.outcome == "refused":
@@ -94,15 +97,21 @@ def _answered(way: Way, answer: Answer, trace_id: str, fate: str) -> Finding:
         return problem("span", f"{place} did not take it ({words}); {fate}", advice)
     if answer.status == 429:
         return warning("span", f"{place} wants no more now ({words}){_rest(answer)}; {fate}", "Wait, or send less")
-    return problem("span", f"{place} did not take it ({words}); {fate}", _advice(answer))
+    return problem("span", f"{place} did not take it ({words}); {fate}", _advice(answer, way.kind))
 
 
-def _advice(answer: Answer) -> str:
+def _advice(answer: Answer, kind: str) -> str:
     status = answer.status or 0
     if 300 <= status < 400:
         target = urlsplit(answer.headers.get("location", ""))
         where = f" ({target.scheme}://{target.netloc.rpartition('@')[2]})" if target.netloc else ""
         return f"A redirect is never followed, as it would get the key: put its target{where} into the DSN"
+    if kind == "Otlp" and status in (401, 403):
+        return "Are the headers right, such as those in OTEL_EXPORTER_OTLP_HEADERS?"
+    if kind == "Otlp" and status == 404:
+        return (
+            "Is the path of the endpoint right? /v1/traces is appended unless it is OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+        )
     if status in (401, 403):
         return "Is the key in the DSN the one that the project's settings show, and is it enabled?"
     if status == 404:
