@@ -3,7 +3,7 @@
     import instrument
     from instrument import span, traced, transaction
 
-    instrument.init()                                  # traces land in a local file, `instrument list` shows them
+    instrument.init()                                  # traces land in a local file, `instrument view` shows them
 
     @traced(op="task")
     def process_item(item):
@@ -18,6 +18,8 @@ How the data flows, from left to right; what each room may know lies below it:
     user code -> api -> recording -> client (processing) -> wire -> export (spool, sender) -> transport -> a server
                            ^                                                             \\-> store  -> viewer, cli
         propagation brings a trace in and takes it out; patches and middleware are user code that we wrote
+
+PYTEST_DONT_REWRITE: pytest finds our fixture here, also where `instrument run` has imported the package before it.
 """
 
 from ._books import Stats
