@@ -12,6 +12,7 @@ import urllib.request
 import pytest
 
 from tests.examples.sink import LIMIT, environment
+from tests.transport.servers import until
 
 FILES = {
     "page.html": "<p>page</p>",
@@ -146,6 +147,8 @@ def served(folder, tmp_path, words, pages):
     try:
         assert ready.wait(LIMIT) and ports, said
         answers = [answered(f"http://127.0.0.1:{ports[0]}{page}") for page in pages]
+        # Some log a request after they have answered it.
+        assert until(lambda: all(f"GET {page} HTTP" in "".join(said) for page in pages), LIMIT), said
         process.send_signal(signal.SIGINT)
         code = process.wait(LIMIT)
     finally:
