@@ -71,7 +71,7 @@ def test_one_that_may_do_what_the_first_one_does_delivers(tmp_path):
     assert stored(tmp_path) == [("nightly", 2)]
 
 
-@pytest.mark.skipif(not ISOLATED_HAS_NO_THREADS, reason="there it has a GIL of its own, see below")
+@pytest.mark.skipif(not ISOLATED_HAS_NO_THREADS, reason="needs Python before 3.12, where it shares the GIL")
 def test_one_that_may_start_no_thread_keeps_what_it_records_for_others(tmp_path):
     said = run("isolated", RECORD + "print(instrument.flush(0.1), instrument.stats().balanced, flush=True)", tmp_path)
     assert said == "False True\n"
@@ -84,7 +84,7 @@ def test_one_that_may_start_no_thread_keeps_what_it_records_for_others(tmp_path)
     assert stored(tmp_path) == [("nightly", 2)]
 
 
-@pytest.mark.skipif(ISOLATED_HAS_NO_THREADS, reason="there it shares the GIL, see above")
+@pytest.mark.skipif(ISOLATED_HAS_NO_THREADS, reason="needs Python 3.12, where it has a GIL of its own")
 def test_one_with_a_gil_of_its_own_is_refused_with_a_reason_and_runs_unharmed(tmp_path):
     """msgspec cannot be loaded there. Decorators and spans do nothing, as before any `init`."""
     inner = """

@@ -136,7 +136,7 @@ def test_a_number_that_no_server_takes_is_left_out(number):
 
 def test_the_members_of_a_group_are_read_past_its_own_property():
     if sys.version_info < (3, 11):
-        pytest.skip("groups came with 3.11")
+        pytest.skip("needs Python 3.11")
 
     class Own(ExceptionGroup):  # noqa: F821
         @property
@@ -194,7 +194,7 @@ def test_source_is_read_only_where_reading_comes_to_an_end(tmp_path, monkeypatch
     try:
         code = code.replace(co_filename=name)
     except ValueError:
-        pytest.skip("this Python has no such code")
+        pytest.skip("needs Python that has such code")
     assert "context_line" not in captured(raised_in(code))["exception"]["values"][0]["stacktrace"]["frames"][-1]
 
 
