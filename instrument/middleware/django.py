@@ -171,8 +171,9 @@ class AsyncBody:
         request.finish()
         request.let_go()
 
-    def __del__(self) -> None:
-        _guard.guarded("dropped answer", None, self._request.abandon)
+    def __del__(self, is_over: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not is_over():
+            _guard.guarded("dropped answer", None, self._request.abandon)
 
 
 def _layered(call: Callable[[Any], Any]) -> Callable[[Any], Any]:

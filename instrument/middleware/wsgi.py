@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -120,8 +121,9 @@ class Body:
         request.leave()
         request.let_go()
 
-    def __del__(self) -> None:
-        _guard.guarded("dropped answer", None, self._request.abandon)
+    def __del__(self, is_over: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not is_over():
+            _guard.guarded("dropped answer", None, self._request.abandon)
 
 
 def _close(request: Incoming, close: Callable[[], Any] | None) -> None:

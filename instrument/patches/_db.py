@@ -7,7 +7,7 @@ text is, as the program wrote it: literals become `?` when the transaction is ha
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sized
+from collections.abc import Callable, Iterator, Sized
 from types import FrameType
 from typing import Any, Final
 
@@ -100,8 +100,8 @@ class Query:
         else:
             HUB.scope.add_breadcrumb(crumb)
 
-    def __del__(self) -> None:
-        if not self._is_done and self.span is not None:
+    def __del__(self, is_over: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not is_over() and not self._is_done and self.span is not None:
             _guard.guarded("dropped query", None, self.span.finish, "internal_error")
 
 

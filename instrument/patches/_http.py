@@ -5,7 +5,8 @@ An adapter says how to read a method, a URL and a status, and how to add a heade
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import _guard
@@ -135,8 +136,8 @@ class _Open(Outgoing):
 
     __slots__ = ()
 
-    def __del__(self) -> None:
-        if self.span is not None:
+    def __del__(self, is_over: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not is_over() and self.span is not None:
             _guard.guarded("dropped request", None, self.span.finish, "internal_error")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar
 
@@ -31,8 +32,14 @@ class Held(Span):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        is_over: Callable[[], bool] = sys.is_finalizing,
     ) -> None:
+        if is_over():
+            return  # the interpreter closes a generator that something kept: our modules may be gone
         holding, outer = self._within, self._outer
         token = holding.leave(self)
         is_here = token is not None and not is_collecting() and is_set_here(token)

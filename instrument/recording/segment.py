@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, cast
 from weakref import ref
 
@@ -121,8 +123,7 @@ class Segment:
         """Keep `span` until `top` finishes, or is dropped unfinished."""
         key = id(top)
         if key not in self._waiting:
-            own = ref(self)
-            self._waiting[key] = (ref(top, lambda _: _go_without(own, key)), [])
+            self._waiting[key] = (ref(top, partial(_go_without, ref(self), key)), [])
         self._waiting[key][1].append(span)
 
     def _stop_waiting(self, key: int) -> list[Any]:
@@ -151,8 +152,11 @@ class Segment:
         self.add = self.trace.hub.open_spans.add
 
 
-def _go_without(reference: ref[Segment], key: int) -> None:
-    segment = reference()
+def _go_without(
+    reference: ref[Segment], key: int, _: ref[Any], is_over: Callable[[], bool] = sys.is_finalizing
+) -> None:
+    # What dies when the interpreter takes its modules down comes too late to be delivered, and finds no globals.
+    segment = None if is_over() else reference()
     if segment is not None:
         for span in segment._stop_waiting(key):
             segment.trace.hub.deliver_part([span], segment)

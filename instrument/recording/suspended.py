@@ -14,6 +14,7 @@ import gc
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from opcode import opmap
 from types import FrameType
 from typing import Any
@@ -69,7 +70,7 @@ class Holding:
         self.within = within
         self.place = _place()
         key = id(self.frame)
-        unusual[key] = (*unusual.get(key, ()), ref(span, lambda gone: _strike(key, gone)))
+        unusual[key] = (*unusual.get(key, ()), ref(span, partial(_strike, key)))
         span._within = self
 
     def leave(self, span: Any) -> Any:
@@ -86,12 +87,17 @@ class Holding:
         return (self.frame is None or self.frame.f_back is None) and self.place == _place()
 
 
-def _strike(key: int, reference: Any) -> None:
-    left = tuple(one for one in unusual.get(key, ()) if one is not reference)
+# Both may be called when the interpreter has taken this module's globals down, so they bring what they need.
+def _strike(key: int, reference: Any, held: dict[Any, Any] = unusual) -> None:
+    left = tuple(one for one in held.get(key, ()) if one is not reference)
     if left:
-        unusual[key] = left
+        held[key] = left
     else:
-        unusual.pop(key, None)
+        held.pop(key, None)
+
+
+def _forget(key: Any, _: Any, held: dict[Any, Any] = unusual) -> None:
+    held.pop(key, None)
 
 
 def hold(span: Any, frame: FrameType | None) -> Any:
@@ -214,7 +220,7 @@ def release(span: Current, *, unwound: bool = False) -> None:
 def leave_later(span: Current, place: Any) -> None:
     """`span` has ended where it could not be taken out of what is current in `place`; who finds it there does it."""
     key = ("left", id(span))
-    unusual[key] = (ref(span, lambda _: unusual.pop(key, None)), place)
+    unusual[key] = (ref(span, partial(_forget, key)), place)
 
 
 def _has_left(span: Current) -> bool:
