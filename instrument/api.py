@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, overload
 
@@ -78,7 +79,14 @@ def start_transaction(
     the sampler and the rates. `sampling_context` is added to what a `traces_sampler` is given.
     """
     return begin_transaction(
-        op, name, source=source, headers=headers, sampled=sampled, data=data, sampling_context=sampling_context
+        op,
+        name,
+        source=source,
+        headers=headers,
+        sampled=sampled,
+        data=data,
+        sampling_context=sampling_context,
+        frame=sys._getframe(1),
     )
 
 
@@ -108,6 +116,7 @@ def continue_trace(
         sampled=sampled,
         data=data,
         sampling_context=sampling_context,
+        frame=sys._getframe(1),
     )
 
 

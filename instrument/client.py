@@ -25,8 +25,8 @@ class Client:
         self.options = options
         self.exporter = exporter
         self.books = books
-        self._steps = {
-            kind: tuple((_name(step), step) for step in steps if step.only in (None, kind))
+        self._stages = {
+            kind: tuple((step.stage, f"dropped:{step.reason}") for step in steps if step.only in (None, kind))
             for kind in ("transaction", "error")
         }
         self._exporter_keeps_books = exporter_keeps_books
@@ -37,23 +37,27 @@ class Client:
         if self.is_closed:
             count_event(self.books, item, "dropped:closed")
             return None
-        guarded = _guard.guarded
-        spans = len(item.spans) if isinstance(item, TransactionEvent) else 0
-        for name, step in self._steps[item.kind]:
-            current: Event | None = guarded(name, None, step.stage, item, hint)
-            if current is None:
-                count_event(self.books, item, f"dropped:{step.reason}")
-                return None
-            item = current
-            if spans:
-                left = len(item.spans) if isinstance(item, TransactionEvent) else 0
-                if left < spans:
-                    self.books.count("spans", f"dropped:{step.reason}", spans - left)
-                spans = left
-        if not _guard.guarded("exporter", False, self._export, item):
-            count_event(self.books, item, "dropped:internal_sdk_error")
+        made = _guard.guarded("processing", False, self._process, item, hint)
+        if made is None:
             return None
-        return item.event_id
+        if made is False or not _guard.guarded("exporter", False, self._export, made):
+            count_event(self.books, made or item, "dropped:internal_sdk_error")
+            return None
+        return made.event_id
+
+    def _process(self, item: Event, hint: dict[str, Any]) -> Event | None:
+        """The item as the stages leave it; `None` when one of them has dropped it, which is counted here."""
+        spans = len(item.spans) if isinstance(item, TransactionEvent) else 0
+        for stage, outcome in self._stages[item.kind]:
+            made = stage(item, hint)
+            if made is None:
+                count_event(self.books, item, outcome)
+                return None
+            item = made
+        if spans and isinstance(item, TransactionEvent) and len(item.spans) < spans:
+            # No stage takes single spans away, but a hook of the user's may.
+            self.books.count("spans", "dropped:before_send", spans - len(item.spans))
+        return item
 
     def _export(self, item: Event) -> bool:
         self.exporter.export(item)
@@ -84,6 +88,3 @@ class Client:
         """The books of what went through this client."""
         return self.books.stats()
 
-
-def _name(step: Step) -> str:
-    return getattr(step.stage, "__name__", type(step.stage).__name__)

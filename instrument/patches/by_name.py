@@ -39,7 +39,7 @@ class _Either(Value):
 
     def open(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:
         if here() is None:
-            return begin_transaction(self.op, self.description, source="component")
+            return begin_transaction(self.op, self.description, source="component", frame=sys._getframe(1))
         return self.child.open(args, kwargs)
 
 

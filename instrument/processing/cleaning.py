@@ -113,7 +113,10 @@ class Cleaning:
 
     def mapping_at(self, path: Path, given: Any) -> Any:
         """A mapping that stands at `path` in the payload."""
-        made = self.mapping(given)
+        try:
+            made = self._mapping(given if type(given) is dict else plain_mapping(given))
+        except RuntimeError:
+            made = self.mapping(given)
         if self._notes:
             self._settle(path)
         return made
@@ -189,26 +192,27 @@ class Cleaning:
         """An HTTP request: its cookies and the client's address go only with data about persons."""
         rest = dict(given) if type(given) is dict else plain_mapping(given)
         cookies = rest.pop("cookies", None)
+        query = rest.pop("query_string", None) if type(rest.get("query_string")) is str else None
         made: dict[str, Any] = self.mapping_at(("request",), rest)
-        url = made.get("url")
+        url, body = made.get("url"), made.get("data")
         if type(url) is str and _NOBODY in url:
-            made = {**made, "url": url.replace(_NOBODY, "", 1)}
-        query, body = made.get("query_string"), made.get("data")
-        if type(query) is str and query:
-            made = {**made, "query_string": self._query_at(("request", "query_string"), query)}
+            made["url"] = url.replace(_NOBODY, "", 1)
+        if query is not None:
+            made["query_string"] = self._query_at(("request", "query_string"), query)
         if type(body) is str and "=" in body and not body[:1].isspace() and body[:1] not in "{[<":
-            made = {**made, "data": self._query_at(("request", "data"), body)}
+            made["data"] = self._query_at(("request", "data"), body)
         if cookies and self._rules.sends_pii:
-            made = {**made, "cookies": self.mapping_at(("request", "cookies"), _split_cookies(cookies))}
+            made["cookies"] = self.mapping_at(("request", "cookies"), _split_cookies(cookies))
         elif cookies:
             self._notes.append(((), {"rem": [["!config", "x"]]}))
             self._settle(("request", "cookies"))
         return made
 
     def _query_at(self, path: Path, query: str) -> str:
-        cleaned, rules = self._rules.texts.scrub_query(query)
+        cleaned, rules = self._rules.texts.scrub_query(self._within_bounds(query, None))
         self._note_rules((), rules)
-        self._settle(path)
+        if self._notes:
+            self._settle(path)
         return cleaned
 
     def _settle(self, path: Path) -> None:
@@ -287,13 +291,14 @@ class Cleaning:
         return made
 
     def _entry(self, key: Any, rule: str, kind: type, value: Any) -> Any:
-        if rule and not is_spared(key, rule, value):
-            self._note(key, (rule,))
-            return FILTERED
-        if rule and value == FILTERED:
-            # Whoever recorded it has done our work.
-            self._note(key, (rule,) if self._rules.notes_filtered else ())
-            return value
+        if rule:
+            if kind is str and value == FILTERED:
+                # Whoever recorded it has done our work.
+                self._note(key, (rule,) if self._rules.notes_filtered else ())
+                return value
+            if not is_spared(key, rule, value):
+                self._note(key, (rule,))
+                return FILTERED
         if kind is str:
             if key in _STATEMENTS:
                 return self._statement(value, key)

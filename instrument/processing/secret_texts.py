@@ -125,20 +125,25 @@ class TextRules:
     def scrub_query(self, query: str) -> tuple[str, tuple[str, ...]]:
         """The same for a query string or the body of a form."""
         found: list[str] = []
+        query = self._own(query, found) if self._added else query
         pieces = []
         for piece in query.split("&"):
             name, sign, value = piece.partition("=")
-            rule = self._keys.verdict(unquote_plus(name)) if value and value != FILTERED else ""
-            if rule:
-                found.append(rule)
-                value = FILTERED
-            elif value:
-                plain = unquote_plus(value)
-                inner, names = self.scrub(plain)
-                found += names
-                value = inner if names else value
-            pieces.append(f"{name}{sign}{value}")
+            if value and value != FILTERED:
+                rule = self._keys.verdict(unquote_plus(name) if "%" in name or "+" in name else name)
+                if rule:
+                    found.append(rule)
+                value = FILTERED if rule else self._escaped(value, found)
+            pieces.append(f"{self._escaped(name, found)}{sign}{value}")
         return "&".join(pieces), tuple(dict.fromkeys(found))
+
+    def _escaped(self, part: str, found: list[str]) -> str:
+        """A part of a query without its secrets. Where there are some it is shown as it reads without escapes."""
+        if "%" not in part and "+" not in part and self.looks_clean(part):
+            return part
+        made, rules = self.scrub(unquote_plus(part))
+        found += rules
+        return made if rules else part
 
     def _shaped(self, text: str, found: list[str]) -> str:
         for name, may, replaced in self._shapes:

@@ -43,10 +43,10 @@ def read_headers(
     over `traceparent`. A trace of another organisation than `org_id` is not continued; with `strict`, neither is one
     when only one side says which organisation it is.
     """
-    return _guard.guarded("reading trace headers", None, _read, headers, tuple(formats), org_id, strict)
+    return _guard.guarded("reading trace headers", None, _read, headers, formats, org_id, strict)
 
 
-def _read(headers: Any, formats: tuple[str, ...], org_id: str | None, strict: bool) -> TraceContext | None:
+def _read(headers: Any, formats: Iterable[str], org_id: str | None, strict: bool) -> TraceContext | None:
     found = _collect(headers)
     sentry = w3c = None
     if "sentry" in formats and "sentry-trace" in found:
@@ -98,19 +98,34 @@ def _collect(headers: Any) -> dict[str, str]:
     if isinstance(headers, dict) and ("REQUEST_METHOD" in headers or "wsgi.version" in headers):
         # An environ may hold the variables of the process as well: only HTTP_ names came with the request.
         for name, key in _IN_ENVIRON:
-            if key in headers:
-                _add(found, name, headers[key])
+            value = headers.get(key)
+            if type(value) is str and len(value) <= LONGEST:
+                found[name] = value
+            elif value is not None:
+                _add(found, name, value)
         return found
-    items = getattr(headers, "items", None)
     recall = _names.get
-    for key, value in islice(items() if callable(items) else headers or (), HEADERS):
+    for key, value in headers if type(headers) is list and len(headers) <= HEADERS else _pairs(headers):
         if type(key) is bytes or isinstance(key, (str, bytes)):
             wanted = recall(key)
             if wanted is None:
                 wanted = _name(key)
             if wanted:
-                _add(found, wanted, value)
+                if type(value) is bytes and len(value) <= LONGEST and wanted not in found:
+                    found[wanted] = value.decode("latin-1")
+                else:
+                    _add(found, wanted, value)
     return found
+
+
+def _pairs(headers: Any) -> list[tuple[Any, Any]]:
+    """The headers that a mapping of a stranger's holds, or what else gives names and values."""
+    return _guard.foreign("incoming headers", [], _listed, headers)
+
+
+def _listed(headers: Any) -> list[tuple[Any, Any]]:
+    items = getattr(headers, "items", None)
+    return [(key, value) for key, value in islice(items() if callable(items) else headers or (), HEADERS)]
 
 
 def _name(key: str | bytes) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any
 
-from .. import _guard, _ids
+from .. import _ids
 from .._clock import ticks
-from ..propagation import TraceContext, read_headers
+from ..propagation import read_headers
 from .current import unusual
-from .hub import HUB, Hub
+from .hub import HUB
 from .noop import NOOP_SPAN, NoopTransaction, SuppressedTransaction, is_suppressed
 from .sampling import decide, decide_by_rate
 from .segment import NO_SEGMENT
@@ -93,18 +94,25 @@ def begin_transaction(
     sampled: bool | None = None,
     data: Any = None,
     sampling_context: Mapping[str, Any] | None = None,
+    frame: FrameType | None = None,
 ) -> Transaction:
     """Start a transaction and decide whether it is recorded. It is not made current.
 
-    Without `headers` it continues the trace that this process was started in, if any; else it begins one.
+    Without `headers` it continues the trace that this process was started in, if any; else it begins one. `frame` is
+    where it is opened, if that may be a generator that holds it across a `yield`.
     """
     hub = HUB
-    incoming = hub.scope.trace.incoming if headers is None else _incoming(hub, headers)
+    options = hub.options
+    if headers is None:
+        incoming = hub.scope.trace.incoming
+    else:
+        incoming = read_headers(
+            headers, formats=options.propagate, org_id=options.org_id, strict=options.strict_trace_continuation
+        )
     trace = Trace(hub, incoming)
     if not hub.is_recording or is_suppressed():
         hub.refused()
         return SuppressedTransaction(trace, op, name, source)
-    options = hub.options
     parent = incoming.sampled if incoming is not None else None
     span_id = None
     if sampled is None and options.traces_sampler is None:
@@ -115,11 +123,13 @@ def begin_transaction(
             options, explicit=sampled, parent=parent, random=trace.random, context=started.context
         )
         span_id = started.span_id
-    kind = Transaction
+    kind: type[Transaction] = Transaction
     if not trace.sampled or (trace.rate is None and options.only_passes_ids):
         hub.unsampled()
         kind = NoopTransaction
-    transaction: Transaction = hold(kind(trace, op, name, source), _getframe(2))
+    transaction = kind(trace, op, name, source)
+    if frame is not None:
+        hold(transaction, frame)
     transaction._id = span_id
     if data is not None:
         transaction.update_data(data)
@@ -156,15 +166,3 @@ class Start:
             **(added or {}),
         }
 
-
-def _incoming(hub: Hub, headers: Any) -> TraceContext | None:
-    options = hub.options
-    return _guard.foreign(
-        "incoming headers",
-        None,
-        read_headers,
-        headers,
-        formats=options.propagate,
-        org_id=options.org_id,
-        strict=options.strict_trace_continuation,
-    )

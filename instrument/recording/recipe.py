@@ -91,4 +91,4 @@ class TransactionRecipe(Value):
 
     def open(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:
         """A new transaction."""
-        return begin_transaction(self.op, self.description, **self.settings)
+        return begin_transaction(self.op, self.description, frame=sys._getframe(1), **self.settings)

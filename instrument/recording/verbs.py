@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar, overload
@@ -74,7 +75,7 @@ class TransactionBlock:
         self._settings = settings
 
     def __enter__(self) -> Transaction:
-        begun = begin_transaction(self._op, self._name, **self._settings)
+        begun = begin_transaction(self._op, self._name, frame=sys._getframe(1), **self._settings)
         self._transaction = begun
         return begun.__enter__()
 
