@@ -43,7 +43,7 @@ PERSONAL = frozenset(
 )
 """Headers that tell who somebody is, or let one pass for somebody. Their values are sent only where that is wanted."""
 
-OF_TRACE: tuple[str, ...] = ("baggage", "sentry-trace", "traceparent", "tracestate")
+OF_TRACE = frozenset({"baggage", "sentry-trace", "traceparent", "tracestate"})
 """Headers that are not shown: what they say is the trace's context, or for services of other vendors alone."""
 
 NAMES = 500
@@ -83,8 +83,6 @@ class Head(Protocol):
     """Where a framework tells whom it has found to be logged in, without asking anybody for it."""
     personal: frozenset[str]
     """The names in `PERSONAL` as `shown_headers` spells them."""
-    of_trace: tuple[str, ...]
-    """Those in `OF_TRACE`, likewise."""
 
     @property
     def headers(self) -> Any:
@@ -94,7 +92,7 @@ class Head(Protocol):
         """The headers by their names in lower case; those that came several times joined by commas."""
 
     def shown_headers(self) -> dict[str, str]:
-        """The same, in a mapping of its own, by their names as events show them."""
+        """The same, in a mapping of its own, by their names as events show them, without those in `OF_TRACE`."""
 
     def scheme_and_host(self) -> tuple[str, str | None, tuple[str, str]]:
         """The scheme, the `Host` header, and the server's own name and port."""
@@ -119,8 +117,6 @@ def request_data(head: Head, options: Options) -> dict[str, Any]:
     if query:
         data["query_string"] = query
     data["headers"] = shown = head.shown_headers()
-    for name in head.of_trace:
-        shown.pop(name, None)
     if len(shown) > HEADERS:
         data["headers"] = shown = dict(islice(shown.items(), HEADERS))
     data["env"] = env = {"SERVER_NAME": server[0], "SERVER_PORT": server[1]}

@@ -135,7 +135,6 @@ class ScopeHead:
 
     carrier_name = "asgi_scope"
     personal = PERSONAL
-    of_trace = OF_TRACE
 
     def __init__(self, scope: Scope, origin: str, route: str | None = None) -> None:
         self.carrier = scope
@@ -157,17 +156,25 @@ class ScopeHead:
 
     def header_map(self) -> dict[str, str]:
         """The headers by their names in lower case; those that came several times joined by commas."""
+        found: dict[str, str] = {}
+        for key, value in self.headers:
+            name, text = key.decode("latin-1").lower(), value.decode("latin-1")
+            found[name] = f"{found[name]}, {text}" if name in found else text
+        return found
+
+    def shown_headers(self) -> dict[str, str]:
+        """The same without those of the trace."""
         recall = _header_names.get
         found: dict[str, str] = {}
         for key, value in self.headers:
             name = recall(key)
             if name is None:
                 name = _header_name(key)
-            text = value.decode("latin-1")
-            found[name] = f"{found[name]}, {text}" if name in found else text
+            if name in found:
+                found[name] += ", " + value.decode("latin-1")
+            elif name:
+                found[name] = value.decode("latin-1")
         return found
-
-    shown_headers = header_map
 
     def scheme_and_host(self) -> tuple[str, str | None, tuple[str, str]]:
         """The scheme, the `Host` header, and the server's own name and port."""
@@ -209,11 +216,12 @@ class ScopeHead:
 
 
 _header_names: dict[bytes, str] = {}
-"""For names of headers that have been seen how they are shown."""
+"""For names of headers that have been seen how they are shown, empty for those of the trace."""
 
 
 def _header_name(key: bytes) -> str:
     name = key.decode("latin-1").lower()
+    name = "" if name in OF_TRACE else name
     if len(_header_names) < NAMES and len(key) <= LONGEST_NAME:
         _header_names[key] = name
     return name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from .. import _guard
 from ._http import Incoming
@@ -168,7 +168,6 @@ class EnvironHead:
     op = "http.server"
     carrier_name = "wsgi_environ"
     personal = frozenset(name.title() for name in PERSONAL)
-    of_trace = tuple(name.title() for name in OF_TRACE)
 
     def __init__(self, environ: Environ, origin: str, route: str | None = None) -> None:
         self.carrier = environ
@@ -187,19 +186,18 @@ class EnvironHead:
 
     def header_map(self) -> dict[str, str]:
         """The headers by their names in lower case."""
-        return {name.lower(): value for name, value in self.shown_headers().items()}
+        environ = self.carrier
+        found = {name.lower(): value for name, value in self.shown_headers().items()}
+        found.update((name, environ[key]) for key, name in _OF_TRACE.items() if key in environ)
+        return found
 
     def shown_headers(self) -> dict[str, str]:
-        """The headers by their names with capitals: `User-Agent`."""
-        recall = _header_names.get
-        found = {}
-        for key, value in self.carrier.items():
-            name = recall(key)
-            if name is None:
-                name = _header_name(key)
-            if name and type(value) is str and value:
-                found[name] = value
-        return found
+        """The headers by their names with capitals, `User-Agent`, without those of the trace."""
+        names, items = _header_names, self.carrier.items()
+        try:
+            return {name: value for key, value in items if (name := names[key]) and value}
+        except KeyError:
+            return {name: value for key, value in items if (name := _header_name(key)) and value}
 
     def scheme_and_host(self) -> tuple[str, str | None, tuple[str, str]]:
         """The scheme, the `Host` header, and the server's own name and port."""
@@ -220,14 +218,18 @@ class EnvironHead:
         return self.body_of(limit) if self.body_of is not None else None
 
 
+_OF_TRACE: Final = {f"HTTP_{name.upper().replace('-', '_')}": name for name in OF_TRACE}
+
 _header_names: dict[Any, str] = {}
-"""For keys of environs that have been seen the header's name, empty for what is none."""
+"""For keys of environs that have been seen the header's name, empty for what is not shown as one."""
 
 
 def _header_name(key: Any) -> str:
+    if key in _header_names:
+        return _header_names[key]
     name = ""
     if isinstance(key, str) and (key.startswith("HTTP_") or key in ("CONTENT_TYPE", "CONTENT_LENGTH")):
-        name = key.removeprefix("HTTP_").replace("_", "-").title()
+        name = "" if key in _OF_TRACE else key.removeprefix("HTTP_").replace("_", "-").title()
     if len(_header_names) < NAMES and len(key) <= LONGEST_NAME:
         _header_names[key] = name
     return name

@@ -56,6 +56,8 @@ class Rules:
         self.descriptions: set[str] = set()
         """Short descriptions in which there is nothing to hide, whatever their op is."""
         self._verdicts: dict[str, str] = {}
+        self.known: set[tuple[str, str]] = set()
+        """Entries of mappings that were looked at of late: a name, and a short text under it that hides nothing."""
         self.recall = self._verdicts.get
         """The verdict on a key, if it was judged before."""
         self._hides_parameters = self.hides_literals and not self.sends_pii
@@ -81,6 +83,15 @@ class Rules:
             self._verdicts.clear()
         self._verdicts[key] = verdict
         return verdict
+
+    def is_harmless(self, key: Any, value: str) -> bool:
+        """Whether it is seen at a glance that `value` hides nothing under `key`, which is nobody's secret."""
+        if len(value) > SHORT or not (value in self.texts.clean or self.texts.looks_clean(value)):
+            return False
+        if len(self.known) >= REMEMBERED:
+            self.known.clear()
+        self.known.add((key, value))
+        return True
 
     def remember_statement(self, statement: str, shown: str) -> None:
         """Know the next time what is shown of a query."""
@@ -217,16 +228,14 @@ class Cleaning:
 
     def _settle(self, path: Path) -> None:
         """Write down what was noted, all of it at or below `path`."""
+        top = _below(self._meta, path)
         for below, remark in self._notes:
-            node = self._meta
-            for step in (*path, *below):
-                node = node.setdefault(str(step), {})
-            node.setdefault("", {}).update(remark)
+            _below(top, below).setdefault("", {}).update(remark)
         self._notes.clear()
 
     def _note_rules(self, below: Path, rules: tuple[str, ...]) -> None:
         if rules:
-            self._notes.append((below, {"rem": [["!config", "s"], *([rule, "s"] for rule in rules)]}))
+            self._notes.append((below, {"rem": [["!config", "s"], *[[rule, "s"] for rule in rules]]}))
 
     def _note(self, key: str | int | None, rules: tuple[str, ...]) -> None:
         if rules:
@@ -244,25 +253,31 @@ class Cleaning:
         made: dict[str, Any] | None = None
         has_bad_key = False
         rules = self._rules
-        texts, recall = rules.texts, rules.recall
-        clean, looks_clean, are_short_harmless = texts.clean, texts.looks_clean, texts.are_short_harmless
+        known, recall = rules.known, rules.recall
         for key, value in given.items():
+            kind = type(value)
+            if kind is str and (key, value) in known:
+                continue
             rule = recall(key)
             if rule is None:
                 rule = rules.judge(key)
-            kind = type(value)
             if not rule:
                 if kind is str:
-                    # First in line what `looks_clean` asks of a text so short.
-                    is_short = are_short_harmless and len(value) < SHORTEST
-                    if is_short and ":" not in value and "=" not in value and "--" not in value:
-                        continue
-                    if value in clean or (len(value) <= SHORT and looks_clean(value)):
+                    if rules.is_harmless(key, value):
                         continue
                 elif kind is int:
                     if -LOWEST_CARD < value < LOWEST_CARD:
                         continue
                 elif kind in _ATOMS or (kind is float and isfinite(value)):
+                    continue
+                elif kind is dict:
+                    # In line what `_entry` does with it.
+                    self._path.append(key)
+                    new = self._mapping(value)
+                    self._path.pop()
+                    if new is not value:
+                        made = dict(given) if made is None else made
+                        made[key] = new
                     continue
             shown = key
             if rule in _SPECIAL:
@@ -395,6 +410,13 @@ class Cleaning:
             made = self._sequence(pair)
         self._path.pop()
         return made
+
+
+def _below(node: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The remarks on what stands at `path` below a node, made where they are missing."""
+    for step in path:
+        node = node.setdefault(step if type(step) is str else str(step), {})
+    return node
 
 
 def _split_cookies(given: Any) -> Any:

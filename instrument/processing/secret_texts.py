@@ -87,6 +87,8 @@ class TextRules:
         self.knows_cards = "card" not in chosen.off
         self.clean: set[str] = set()
         """Short texts in which nothing was found."""
+        self.clean_pieces: set[str] = set()
+        """Names with their values out of queries in which nothing was found."""
         self.clean_source: set[str] = set()
         """Short lines of source code in which nothing was found."""
 
@@ -128,14 +130,22 @@ class TextRules:
         query = self._own(query, found) if self._added else query
         pieces = []
         for piece in query.split("&"):
-            name, sign, value = piece.partition("=")
-            if value and value != FILTERED:
-                rule = self._keys.verdict(unquote_plus(name) if "%" in name or "+" in name else name)
-                if rule:
-                    found.append(rule)
-                value = FILTERED if rule else self._escaped(value, found)
-            pieces.append(f"{self._escaped(name, found)}{sign}{value}")
-        return "&".join(pieces), tuple(dict.fromkeys(found))
+            pieces.append(piece if piece in self.clean_pieces else self._piece(piece, found))
+        return ("&".join(pieces), tuple(dict.fromkeys(found))) if found else (query, ())
+
+    def _piece(self, piece: str, found: list[str]) -> str:
+        """A name and its value."""
+        name, sign, value = piece.partition("=")
+        before = len(found)
+        if value and value != FILTERED:
+            rule = self._keys.verdict(unquote_plus(name) if "%" in name or "+" in name else name)
+            if rule:
+                found.append(rule)
+            value = FILTERED if rule else self._escaped(value, found)
+        shown = f"{self._escaped(name, found)}{sign}{value}"
+        if len(found) == before and len(piece) <= SHORT:
+            _remember(self.clean_pieces, piece)
+        return shown
 
     def _escaped(self, part: str, found: list[str]) -> str:
         """A part of a query without its secrets. Where there are some it is shown as it reads without escapes."""
