@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
-from .._value import Value
+from .._value import Value, evolve
 from ..options import Options
 from ..recording import HUB, Event
 from .apply_scope import apply_scope
@@ -46,4 +47,9 @@ def pipeline(options: Options) -> tuple[Step, ...]:
         if hook is not None:
             steps.append(Step(BeforeSend(hook), "before_send", kind))
     steps.append(Step(SampleErrors(options.sample_rate), "sample_rate", "error"))
-    return tuple(steps)
+    return tuple(evolve(step, stage=_itself(step.stage)) for step in steps)
+
+
+def _itself(stage: Stage) -> Stage:
+    """The function that is called, which costs less than to call an object that has it as its `__call__`."""
+    return stage if isinstance(stage, FunctionType) else stage.__call__

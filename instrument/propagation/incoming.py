@@ -98,23 +98,23 @@ def _collect(headers: Any) -> dict[str, str]:
     if isinstance(headers, dict) and ("REQUEST_METHOD" in headers or "wsgi.version" in headers):
         # An environ may hold the variables of the process as well: only HTTP_ names came with the request.
         for name, key in _IN_ENVIRON:
-            value = headers.get(key)
-            if type(value) is str and len(value) <= LONGEST:
-                found[name] = value
-            elif value is not None:
-                _add(found, name, value)
+            if key in headers:
+                value = headers[key]
+                if type(value) is str and len(value) <= LONGEST:
+                    found[name] = value
+                else:
+                    _add(found, name, value)
         return found
     recall = _names.get
     for key, value in headers if type(headers) is list and len(headers) <= HEADERS else _pairs(headers):
-        if type(key) is bytes or isinstance(key, (str, bytes)):
-            wanted = recall(key)
-            if wanted is None:
-                wanted = _name(key)
-            if wanted:
-                if type(value) is bytes and len(value) <= LONGEST and wanted not in found:
-                    found[wanted] = value.decode("latin-1")
-                else:
-                    _add(found, wanted, value)
+        wanted = recall(key)
+        if wanted is None:
+            wanted = _name(key)
+        if wanted:
+            if type(value) is bytes and len(value) <= LONGEST and wanted not in found:
+                found[wanted] = value.decode("latin-1")
+            else:
+                _add(found, wanted, value)
     return found
 
 
@@ -128,9 +128,9 @@ def _listed(headers: Any) -> list[tuple[Any, Any]]:
     return [(key, value) for key, value in islice(items() if callable(items) else headers or (), HEADERS)]
 
 
-def _name(key: str | bytes) -> str:
+def _name(key: Any) -> str:
     """Which of the four headers it is, or an empty text."""
-    if len(key) > _LONGEST_NAME:
+    if not isinstance(key, (str, bytes)) or len(key) > _LONGEST_NAME:
         return ""
     name = _WANTED.get(key.lower(), "")
     # Names come from strangers, so not all of them are remembered.

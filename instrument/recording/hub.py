@@ -24,6 +24,8 @@ from .values import text
 
 __all__ = ["HUB", "NOOP_SINK", "Hub", "NoopSink", "Sink"]
 
+_blank: Final = object.__new__
+
 _BEGUN: Final = (("transactions", "started", 1), ("transactions", "open", 1))
 _ENDED: Final = (("transactions", "open", -1),)
 
@@ -193,7 +195,12 @@ class Hub:
         """A transaction has finished: give it to the client with its finished children."""
         if segment.closed or self._running.pop(id(segment), None) is None:
             return
-        books = self._settle(segment)
+        books = self.books
+        segment.books.enter(_ENDED)
+        if segment.books is not books:
+            # It was opened in the books of a former client.
+            segment.books.count("transactions", "started", -1)
+            books.count("transactions", "started")
         done = False
         try:
             done = _guard.guarded("transaction", False, self._hand_over, transaction, segment)
@@ -201,23 +208,14 @@ class Hub:
             if not done:
                 books.count("transactions", "dropped:internal_sdk_error")
 
-    def _settle(self, segment: Segment) -> Books:
-        """Close the account of an open transaction, in the books it was opened in, and go on in today's."""
-        books = segment.books
-        books.enter(_ENDED)
-        if books is not self.books:
-            books.count("transactions", "started", -1)
-            self.books.count("transactions", "started")
-        return self.books
-
     def _hand_over(self, transaction: Transaction, segment: Segment) -> bool:
         event_id, drawn = _ids.event_and_span_ids(len(segment.spans) + 1)
         offer_id(transaction, drawn.pop())
         spans = segment.close(drawn)
-        self.books.enter((("spans", "started", len(spans) + 1),))
         event = self._item(transaction, segment, spans, transaction.name, transaction.source, event_id)
+        self.books.count("spans", "started", len(spans) + 1)
         if transaction.contexts:
-            event.contexts = dict(transaction.contexts)
+            event.contexts = transaction.contexts.copy()
         self.client.capture(event, {"scope": self.scope})
         if self.storms.is_due():
             self._tell_storms()
@@ -235,25 +233,31 @@ class Hub:
         """A finished span with the finished ones below it, as data. A part of a trace has no `source` for its name."""
         trace, epoch = segment.trace, segment.epoch
         start, end = root.start_ticks, root.end_ticks or 0
-        return TransactionEvent(
-            event_id=event_id or _ids.event_id(),
-            trace_id=trace.id,
-            span_id=root.span_id,
-            parent_span_id=root.parent_span_id,
-            time=epoch + start,
-            end=epoch + (end if end > start else start),
-            epoch=epoch,
-            name=name,
-            source=source or "custom",
-            op=root.op,
-            description=root.description,
-            status=root.status,
-            tags=dict(root.tags) if root.tags else {},
-            data=dict(root.data) if root.data else {},
-            measurements=dict(root.measurements) if root.measurements else {},
-            spans=spans,
-            dynamic_sampling_context=trace.sampling_context(name if source else None, source) or None,
-        )
+        tags, data, measurements = root.tags, root.data, root.measurements
+        # Filled in without calling the class, which would cost more than all that is done here.
+        event = _blank(TransactionEvent)
+        event.event_id = event_id or _ids.event_id()
+        event.trace_id = trace.id
+        event.span_id = root._id or root.span_id
+        event.parent_span_id = root.parent_span_id
+        event.time = epoch + start
+        event.end = epoch + (end if end > start else start)
+        event.epoch = epoch
+        event.name = name
+        event.source = source or "custom"
+        event.op = root.op
+        event.description = root.description
+        event.status = root.status
+        event.tags = tags.copy() if tags else {}
+        event.data = data.copy() if data else {}
+        event.measurements = measurements.copy() if measurements else {}
+        event.contexts = {}
+        event.extra = {}
+        event.breadcrumbs = []
+        event.meta = {}
+        event.spans = spans
+        event.dynamic_sampling_context = trace.sampling_context(name if source else None, source) or None
+        return event
 
     def deliver_late(self, span: Span, segment: Segment) -> None:
         """A span finished after its transaction was handed over: it leaves as a later part of the trace."""
