@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from math import isfinite
 from typing import Any, Final
 
-from ..options import Options, ScrubRules
 from ..recording import Span, plain, plain_mapping, text
 from .card_numbers import LOWEST_CARD, is_card
-from .secret_keys import CLEAN, FILTERED, LONGEST, KeyRules, is_spared
-from .secret_texts import SHORT, SHORTEST, TextRules
+from .rules import KEY_ITSELF, SPECIAL, STATEMENTS, Rules
+from .secret_keys import CLEAN, FILTERED, is_spared
 from .sql import without_literals
 
-__all__ = ["Cleaning", "Rules"]
+__all__ = ["Cleaning"]
 
 ITEMS: Final = 200
 """Entries of one mapping of tags or data."""
@@ -22,89 +20,13 @@ ROOM: Final = 2_000_000
 """Characters of long texts in one item."""
 
 LONG: Final = 1000
-REMEMBERED: Final = 2048
 
 Path = tuple[str | int, ...]
 
+_NOTHING: Final[frozenset[str]] = frozenset()
 _ATOMS: Final = frozenset({bool, type(None)})
 _SOURCE: Final = frozenset({"context_line", "pre_context", "post_context"})
-_STATEMENTS: Final = frozenset({"db.statement", "db.query.text"})
-_PARAMETERS: Final = ("db.params", "db.query.parameter", "db.sql.bindings")
 _NOBODY: Final = f"{FILTERED}@"
-_KEY_ITSELF: Final = "!"
-"""The verdict on a key that holds a secret, or is longer than a key may be."""
-_STATEMENT: Final = "?"
-"""The verdict on a key under which a query stands."""
-_SPECIAL: Final = (_KEY_ITSELF, _STATEMENT)
-_LITERALS: Final = re.compile("[0-9'\"$#-]|/\\*")
-"""Where this is not found, a query and any other text are the same to us."""
-
-
-class Rules:
-    """What is filtered: the options' choice, made ready."""
-
-    def __init__(self, options: Options, *, notes_filtered: bool = True) -> None:
-        self.notes_filtered = notes_filtered
-        """Whether there is a note on what was filtered before it came here."""
-        chosen = options.scrub if options.scrub is not None else ScrubRules()
-        self.sends_pii = options.send_default_pii
-        self.keys = KeyRules(chosen, send_pii=self.sends_pii)
-        self.texts = TextRules(chosen, self.keys)
-        self.hides_literals = "sql" not in chosen.off
-        self.statements: dict[str, str] = {}
-        """Queries of late, and what is shown of them."""
-        self.descriptions: set[str] = set()
-        """Short descriptions in which there is nothing to hide, whatever their op is."""
-        self._verdicts: dict[str, str] = {}
-        self.known: set[tuple[str, str]] = set()
-        """Entries of mappings that were looked at of late: a name, and a short text under it that hides nothing."""
-        self.recall = self._verdicts.get
-        """The verdict on a key, if it was judged before."""
-        self._hides_parameters = self.hides_literals and not self.sends_pii
-
-    def judge(self, key: Any) -> str:
-        """The rule by which what stands under `key` is a secret, or what else there is to say of it.
-
-        `recall` knows the answer from then on. It is kept apart from the verdicts on names inside of texts.
-        """
-        if type(key) is not str:
-            return CLEAN
-        if key in _STATEMENTS:
-            verdict = _STATEMENT
-        elif len(key) > LONGEST:
-            return _KEY_ITSELF
-        elif len(key) >= SHORTEST and self.texts.scrub(key)[1]:
-            verdict = _KEY_ITSELF
-        elif self._hides_parameters and key.startswith(_PARAMETERS):
-            verdict = "sql"
-        else:
-            verdict = self.keys.verdict(key)
-        if len(self._verdicts) >= REMEMBERED:
-            self._verdicts.clear()
-        self._verdicts[key] = verdict
-        return verdict
-
-    def is_harmless(self, key: Any, value: str) -> bool:
-        """Whether it is seen at a glance that `value` hides nothing under `key`, which is nobody's secret."""
-        if len(value) > SHORT or not (value in self.texts.clean or self.texts.looks_clean(value)):
-            return False
-        if len(self.known) >= REMEMBERED:
-            self.known.clear()
-        self.known.add((key, value))
-        return True
-
-    def remember_statement(self, statement: str, shown: str) -> None:
-        """Know the next time what is shown of a query."""
-        if len(self.statements) >= REMEMBERED:
-            self.statements.clear()
-        self.statements[statement] = shown
-
-    def remember_description(self, description: str) -> None:
-        """Know the next time that there is nothing to hide, if that is so for a query too."""
-        if len(description) <= SHORT and _LITERALS.search(description) is None:
-            if len(self.descriptions) >= REMEMBERED:
-                self.descriptions.clear()
-            self.descriptions.add(description)
 
 
 class Cleaning:
@@ -256,7 +178,7 @@ class Cleaning:
         known, recall = rules.known, rules.recall
         for key, value in given.items():
             kind = type(value)
-            if kind is str and (key, value) in known:
+            if kind is str and value in known(key, _NOTHING):
                 continue
             rule = recall(key)
             if rule is None:
@@ -280,8 +202,8 @@ class Cleaning:
                         made[key] = new
                     continue
             shown = key
-            if rule in _SPECIAL:
-                if rule == _KEY_ITSELF:
+            if rule in SPECIAL:
+                if rule == KEY_ITSELF:
                     has_bad_key = True
                     shown = rules.texts.scrub(text(key))[0]
                 rule = CLEAN
@@ -315,7 +237,7 @@ class Cleaning:
                 self._note(key, (rule,))
                 return FILTERED
         if kind is str:
-            if key in _STATEMENTS:
+            if key in STATEMENTS:
                 return self._statement(value, key)
             return self._source(value, key) if key in _SOURCE else self._text(value, key)
         if kind is bool or value is None:

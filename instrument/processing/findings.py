@@ -7,7 +7,8 @@ from typing import Any
 
 from .._value import Value
 from ..options import Options
-from .cleaning import Cleaning, Rules
+from .cleaning import Cleaning
+from .rules import Rules
 
 __all__ = ["Finding", "Findings"]
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from ..options import Options
 from ..recording import ErrorEvent, Event, Span, TransactionEvent
-from .cleaning import Cleaning, Rules
+from .cleaning import Cleaning
+from .rules import Rules
 
 __all__ = ["Scrub"]
 

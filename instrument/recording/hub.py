@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from weakref import ref
 
 from .. import _clock, _fork, _guard, _ids
-from .._books import Books, Stats
+from .._books import Books, Counts, Stats
 from .._value import evolve
 from ..options import Options
 from .blocks import ScopeBlock
@@ -26,8 +26,6 @@ __all__ = ["HUB", "NOOP_SINK", "Hub", "NoopSink", "Sink"]
 
 _blank: Final = object.__new__
 
-_BEGUN: Final = (("transactions", "started", 1), ("transactions", "open", 1))
-_ENDED: Final = (("transactions", "open", -1),)
 
 
 class Sink(Protocol):
@@ -78,6 +76,7 @@ class Hub:
         self.clean: Callable[[str], str] = str
         """A text without its secrets, for what leaves in the headers of a request."""
         self._running: dict[int, tuple[ref[Segment], Books]] = {}
+        """The segments of transactions that have not been handed over. Until then they are in no books, but open."""
         self._process_scope = Scope(self)
         self._is_retired = False
         self._frame_rules: FrameRules | None = None
@@ -144,15 +143,13 @@ class Hub:
         """A transaction was started: it is open until it is handed over or nobody holds it any more."""
         if self.watch is not None:
             segment.add = self.watch(segment.add)
-        books = self.books
-        self._running[id(segment)] = ref(segment, self._abandoned), books
-        books.enter(_BEGUN)
+        self._running[id(segment)] = ref(segment, self._abandoned), self.books
 
     def _abandoned(self, gone: ref[Segment]) -> None:
         """Nobody holds the transaction any more that `gone` referred to."""
         for key, (reference, books) in list(self._running.items()):
             if reference is gone and self._running.pop(key, None) is not None:
-                books.move("transactions", "open", "dropped:abandoned")
+                books.enter((("transactions", "started", 1), ("transactions", "dropped:abandoned", 1)))
 
     def retire(self) -> None:
         """Record nothing more, and count what is still open as lost: nobody will take it."""
@@ -162,9 +159,8 @@ class Hub:
             _, (reference, _) = self._running.popitem()
             segment = reference()
             if segment is not None:
-                segment.books.move("transactions", "open", "dropped:unfinished")
-                segment.books.count("spans", "started", len(segment.spans) + 1)
-                segment.books.count("spans", "dropped:unfinished", len(segment.spans) + 1)
+                for category, lost in (("transactions", 1), ("spans", len(segment.spans) + 1)):
+                    segment.books.enter(((category, "started", lost), (category, "dropped:unfinished", lost)))
         self.open_spans.give_up()
 
     def tell_storms(self) -> None:
@@ -196,11 +192,7 @@ class Hub:
         if segment.closed or self._running.pop(id(segment), None) is None:
             return
         books = self.books
-        segment.books.enter(_ENDED)
-        if segment.books is not books:
-            # It was opened in the books of a former client.
-            segment.books.count("transactions", "started", -1)
-            books.count("transactions", "started")
+        books.count("transactions", "started")
         done = False
         try:
             done = _guard.guarded("transaction", False, self._hand_over, transaction, segment)
@@ -279,18 +271,17 @@ class Hub:
     def stats(self) -> Stats:
         """The books as they stand, with the spans of running transactions among the open ones."""
         stats = self.books.stats()
-        running = 0
-        for reference, _ in list(self._running.values()):
-            segment = reference()
-            if segment is not None and segment.books is self.books:
-                running += 1 + len(segment.spans)
-        spans = evolve(
-            stats.spans,
-            started=stats.spans.started + running,
-            open=stats.spans.open + running,
-            unfinished=self.open_spans.names(),
+        running = [
+            1 + len(segment.spans)
+            for reference, books in list(self._running.values())
+            if books is self.books and (segment := reference()) is not None
+        ]
+        spans = _with_open(stats.spans, sum(running))
+        return evolve(
+            stats,
+            transactions=_with_open(stats.transactions, len(running)),
+            spans=evolve(spans, unfinished=self.open_spans.names()),
         )
-        return evolve(stats, spans=spans)
 
     def _each_running(self, act: Callable[[Segment], None]) -> None:
         for reference, _ in list(self._running.values()):
@@ -315,6 +306,10 @@ class Hub:
         self.books.forget()
         self.storms.forget()
         self.open_spans = OpenSpans(self.books)
+
+
+def _with_open(counts: Counts, running: int) -> Counts:
+    return evolve(counts, started=counts.started + running, open=counts.open + running)
 
 
 HUB = Hub()

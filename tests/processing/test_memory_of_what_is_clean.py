@@ -6,8 +6,9 @@ import instrument
 from instrument import span, transaction
 from instrument.exporters import Memory
 from instrument.options import Options
-from instrument.processing.cleaning import REMEMBERED, Cleaning, Rules
+from instrument.processing.cleaning import Cleaning
 from instrument.processing.ignore import IgnoreTransactions
+from instrument.processing.rules import REMEMBERED, Rules
 from instrument.testing import record
 
 F = "[Filtered]"
@@ -66,7 +67,7 @@ def test_rules_of_a_later_init_hold_for_what_was_clean_before():
             assert {item.name, one.op, one.description, one.data["n"], one.tags["t"]} == {shown}
 
 
-@pytest.mark.parametrize("kind", ["texts", "names", "words", "queries"])
+@pytest.mark.parametrize("kind", ["texts", "names", "words", "queries", "entries", "pieces"])
 def test_what_is_remembered_is_bounded(kind):
     rules = Rules(Options())
     ignore = IgnoreTransactions(("/health",))
@@ -83,9 +84,14 @@ def test_what_is_remembered_is_bounded(kind):
                 recorded.clear()
             elif kind == "words":
                 rules.remember_description(f"word {letters}")
+            elif kind == "entries":
+                cleaning.mapping_at((), {"name": f"value {letters}", f"name {letters}": "value"})
+            elif kind == "pieces":
+                rules.texts.scrub_query(f"name={letters}&page=2")
             else:
                 cleaning.statement_at((), f"SELECT {number} FROM a")
-    held = (rules.texts.clean, rules.descriptions, rules.statements, ignore._kept)
+    entries = [(name, value) for name, values in rules._known.items() for value in values]
+    held = (rules.texts.clean, rules.descriptions, rules.statements, ignore._kept, entries, rules.texts.clean_pieces)
     assert 0 < max(map(len, held)) <= REMEMBERED
     assert len(ignore._kept) <= REMEMBERED
 
@@ -116,3 +122,27 @@ def test_a_short_value_is_looked_at_closely_where_it_has_a_sign_in_it_or_the_rul
     with record(scrub={"own": "xx"}) as recorded, transaction("a", "b"), span("c", "d", data={"n": "axxb"}):
         pass
     assert recorded.spans[0].data == {"n": f"a{F}b"}
+
+
+def test_a_value_that_was_harmless_under_one_name_is_hidden_under_another():
+    with record() as recorded, transaction("a", "b"):
+        for name in ("color", "password", "color", "db.statement", "password"):
+            with span("c", "d", data={name: "take 17"}):
+                pass
+    shown = [next(iter(one.data.values())) for one in recorded.spans]
+    assert shown == ["take 17", F, "take 17", "take ?", F]
+
+
+def test_a_piece_of_a_query_that_was_harmless_does_not_vouch_for_its_neighbours():
+    rules = Rules(Options())
+    for query, shown in (
+        ("page=2&color=red", "page=2&color=red"),
+        (f"page=2&token={SECRET}", f"page=2&token={F}"),
+        ("page=2&color=red", "page=2&color=red"),
+        (f"{SECRET}=1&tok%65n={SECRET}", f"{SECRET}=1&tok%65n={F}"),
+        (f"q=call+token%3D{SECRET}", f"q=call token={F}"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abcdefghij", F),
+        ("4111111111111111=1", f"{F}=1"),
+    ):
+        for _ in range(2):
+            assert rules.texts.scrub_query(query)[0] == shown

@@ -8,7 +8,8 @@ import pytest
 import instrument
 from instrument.exporters import JsonLines
 from instrument.options import Options
-from instrument.processing.cleaning import Cleaning, Rules
+from instrument.processing.cleaning import Cleaning
+from instrument.processing.rules import Rules
 from instrument.testing import record
 from instrument.wire.otlp import OtlpCodec
 from tests.transport.servers import Server
