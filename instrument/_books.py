@@ -18,7 +18,18 @@ OUTCOMES: Final = ("open", "unsampled", "folded", "spooled", "delivered", "rejec
 
 
 class Counts(Value):
-    """How many were started, and what became of them. `dropped` maps a reason to a count."""
+    """How many were started, and what became of them: started = open + unsampled + folded + dropped + spooled +
+    delivered + rejected.
+
+    - `open`: not finished yet, or never.
+    - `unsampled`: not recorded, as sampling decided.
+    - `folded`: spans that were put together with similar ones.
+    - `dropped`: lost or left out; a mapping of the reason to how many.
+    - `spooled`: waiting to be sent.
+    - `delivered`: taken by the destination.
+    - `rejected`: refused by the destination.
+    - `unfinished`: names of those among the open ones whose transaction has ended, to how many.
+    """
 
     started: int = 0
     open: int = 0
@@ -29,7 +40,7 @@ class Counts(Value):
     delivered: int = 0
     rejected: int = 0
     unfinished: dict[str, int] = made(dict)
-    """The names of what is open although its transaction has ended: "op: description" to count."""
+    """By "op: description"."""
 
     @property
     def balanced(self) -> bool:
@@ -39,7 +50,12 @@ class Counts(Value):
 
 
 class Stats(Value):
-    """The books at one moment, as `instrument.stats()` returns them."""
+    """The books at one moment, as `instrument.stats()` returns them.
+
+    `transactions`, `spans` and `errors` each have the counts `started`, `open`, `unsampled`, `folded`, `dropped` (a
+    mapping of reasons to counts), `spooled`, `delivered`, `rejected` and `unfinished` (a mapping of names to counts).
+    They are `balanced` when started = open + unsampled + folded + the sum of dropped + spooled + delivered + rejected.
+    """
 
     transactions: Counts = Counts()
     spans: Counts = Counts()

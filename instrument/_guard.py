@@ -46,7 +46,7 @@ def _note(kind: str, error: BaseException) -> None:
     logger.debug("%s", kind, exc_info=error)
 
 
-def guarded(kind: str, default: D, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | D:
+def guarded(kind: str, default: D, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T | D:
     """Call `function`; when it fails, report that under `kind` and return `default`."""
     try:
         return function(*args, **kwargs)
@@ -64,7 +64,7 @@ def hooked(kind: str, default: D, hook: Callable[[Any, Any, Any], T], first: Any
         return default
 
 
-def foreign(kind: str, default: D, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | D:
+def foreign(kind: str, default: D, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T | D:
     """The same for a callback of the user's, whose faults are not ours: they never pass, not even in our tests."""
     try:
         return function(*args, **kwargs)

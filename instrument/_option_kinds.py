@@ -29,6 +29,7 @@ __all__ = [
     "PATH",
     "PATTERNS",
     "RATE",
+    "RATE_OR_NONE",
     "SCRUB",
     "SECONDS",
     "SIZE",
@@ -67,10 +68,10 @@ class ScrubRules(Value):
 
 
 class Kind(Value):
-    """How values of one kind are checked, and read from text. `read=None`: no variable can hold one."""
+    """How values of one kind are checked, and read from text."""
 
     check: Callable[[Any], Any]
-    read: Callable[[str], Any] | None = None
+    read: Callable[[str], Any]
 
 
 def _rate(value: Any) -> float:
@@ -181,6 +182,10 @@ def _callable(value: Any) -> Any:
     raise ValueError("something that can be called")
 
 
+def _read_callable(text: str) -> Any:
+    raise ValueError("given in code: no variable can hold what is called")
+
+
 def _path(value: Any) -> pathlib.Path:
     if isinstance(value, (str, pathlib.PurePath)) and str(value) and "\0" not in str(value):
         return pathlib.Path(os.path.expanduser(value))
@@ -204,10 +209,14 @@ def _formats(value: Any) -> tuple[str, ...]:
 def _exporters(value: Any) -> tuple[Any, ...]:
     entries = _listed(value)
     for entry in entries:
+        if isinstance(entry, type):
+            raise ValueError(f"an object and not a class: write {entry.__name__}(...)")
         named = isinstance(entry, str) and entry in EXPORTER_NAMES
         if not named and not all(callable(getattr(entry, verb, None)) for verb in ("export", "flush", "close")):
             raise ValueError(f"objects with export, flush and close, or names of {', '.join(EXPORTER_NAMES)}")
-    return tuple(entry for entry in entries if not isinstance(entry, str) or entry != "none")
+    # Nobody gets the same twice.
+    once = {entry if isinstance(entry, str) else id(entry): entry for entry in entries}
+    return tuple(entry for name, entry in once.items() if name != "none")
 
 
 def _dsn(value: Any) -> Dsn | None:
@@ -242,6 +251,15 @@ def _scrub(value: Any) -> ScrubRules:
     return ScrubRules(frozenset(off), tuple(patterns), tuple(keys), keep)
 
 
+def _read_scrub(text: str) -> ScrubRules:
+    """`-card,-ip`: the rules that are switched off."""
+    words = _words(text)
+    off = frozenset(word.removeprefix("-").lower() for word in words if word.startswith("-"))
+    if len(off) < len(set(words)) or not off <= set(SCRUB_NAMES):
+        raise ValueError(f"rules to switch off, such as -card,-ip; there are {', '.join(SCRUB_NAMES)}")
+    return ScrubRules(off)
+
+
 _WORDS = "a mapping in which lists hold words"
 
 
@@ -261,7 +279,8 @@ def _is_error(entry: Any) -> bool:
 
 
 def _is_integration(entry: Any) -> bool:
-    return isinstance(entry, str) or all(callable(getattr(entry, verb, None)) for verb in ("install", "uninstall"))
+    verbs = (getattr(entry, verb, None) for verb in ("install", "uninstall"))
+    return isinstance(entry, str) or (not isinstance(entry, type) and all(map(callable, verbs)))
 
 
 def _is_pattern(entry: Any) -> bool:
@@ -272,7 +291,7 @@ def _is_name(entry: Any) -> bool:
     return isinstance(entry, str)
 
 
-CALLABLE = Kind(_callable)
+CALLABLE = Kind(_callable, _read_callable)
 DSN = Kind(_dsn, _dsn)
 ERRORS = Kind(_all(_is_error, "classes of exceptions, or their dotted names"), _words)
 EXPORTERS = Kind(_exporters, lambda text: _exporters(_words(text.lower())))
@@ -284,7 +303,8 @@ ORGANISATION = Kind(_organisation, _organisation)
 PATH = Kind(_path, _path)
 PATTERNS = Kind(_all(_is_pattern, "a list of texts and compiled patterns"), _words)
 RATE = Kind(_rate, lambda text: _rate(_number(text)))
-SCRUB = Kind(_scrub)
+RATE_OR_NONE = Kind(_rate, lambda text: None if text.lower() == "none" else _rate(_number(text)))
+SCRUB = Kind(_scrub, _read_scrub)
 SECONDS = Kind(_seconds, lambda text: _seconds(_number(text)))
 SIZE = Kind(_size, lambda text: _size(_read_size(text)))
 TEXT = Kind(_text, _text)

@@ -9,16 +9,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Container, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from . import _guard
 from ._value import Value, made
 
-__all__ = ["OtlpSettings", "otel_options", "otlp_settings", "traces_address"]
+__all__ = ["OtlpSettings", "address_parts", "otel_options", "otlp_settings", "traces_address"]
 
 EXPORTERS = {"otlp": ("otlp",), "console": ("console",), "none": ()}
 FORMATS = {"tracecontext": "w3c", "sentry": "sentry", "baggage": None, "none": None}
 PREFIX = "OTEL_EXPORTER_OTLP_"
+PARENT_FIRST = "parentbased_"
+"""How samplers begin that decide only where the caller has not."""
+
+
+class FixedRate(Value):
+    """A `traces_sampler` that has one answer for all traces, whatever their callers have decided."""
+
+    rate: float
+
+    def __call__(self, context: Mapping[str, Any]) -> float:
+        """The rate."""
+        return self.rate
 
 
 class OtlpSettings(Value):
@@ -69,19 +81,39 @@ def otlp_settings(environ: Mapping[str, str]) -> OtlpSettings:
 
 def traces_address(base: str) -> str:
     """Where a receiver with this base address takes traces: below it, unless the address says so itself."""
+    return base if base.partition("?")[0].rstrip("/").endswith("/v1/traces") else _below(base)
+
+
+def _below(base: str) -> str:
     place, mark, query = base.partition("?")
-    if place.rstrip("/").endswith("/v1/traces"):
-        return base
     return f"{place.rstrip('/')}/v1/traces{mark}{query}"
 
 
 def _url(environ: Mapping[str, str]) -> str | None:
-    """The address for traces: one made for them is taken as it is, to a common one `v1/traces` is added."""
-    own = environ.get(PREFIX + "TRACES_ENDPOINT", "").strip()
-    if own:
-        return own if urlsplit(own).path else own + "/"
-    base = environ.get(PREFIX + "ENDPOINT", "").strip()
-    return traces_address(base) if base else None
+    """The address for traces: one made for them is taken as it is, to a common one `v1/traces` is always added."""
+    own = _address(environ, PREFIX + "TRACES_ENDPOINT")
+    if own is not None:
+        return (own if own.path else own._replace(path="/")).geturl()
+    base = _address(environ, PREFIX + "ENDPOINT")
+    return _below(base.geturl()) if base is not None else None
+
+
+def _address(environ: Mapping[str, str], variable: str) -> SplitResult | None:
+    text = environ.get(variable, "").strip()
+    parts = address_parts(text)
+    if text and parts is None:
+        _ignored(variable, "an address such as http://localhost:4318")
+    return parts
+
+
+def address_parts(given: Any) -> SplitResult | None:
+    """The parts of an address that requests can be sent to; `None` when it is none."""
+    try:
+        parts = urlsplit(given.strip())
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except (AttributeError, ValueError):
+        return None
+    return parts if is_whole and parts.geturl().isprintable() and " " not in parts.geturl() else None
 
 
 def _milliseconds(text: str) -> float:
@@ -111,6 +143,7 @@ def otel_options(environ: Mapping[str, str], known: Container[str]) -> dict[str,
         "service_name": resource.get("service.name"),
         "release": resource.get("service.version"),
         "environment": resource.get("deployment.environment.name") or resource.get("deployment.environment"),
+        "server_name": resource.get("host.name"),
     }
     readers: dict[str, Callable[[Mapping[str, str]], Any]] = {
         "traces_sample_rate": _rate,
@@ -118,11 +151,18 @@ def otel_options(environ: Mapping[str, str], known: Container[str]) -> dict[str,
         "exporter": _exporter,
     }
     found.update({name: reader(environ) for name, reader in readers.items() if name not in known})
+    rate = found.get("traces_sample_rate")
+    if rate is not None and "traces_sampler" not in known and not _sampler(environ).startswith(PARENT_FIRST):
+        found["traces_sampler"] = FixedRate(rate)
     return {name: value for name, value in found.items() if name not in known and value is not None and value != ""}
 
 
+def _sampler(environ: Mapping[str, str]) -> str:
+    return environ.get("OTEL_TRACES_SAMPLER", "").strip().lower()
+
+
 def _rate(environ: Mapping[str, str]) -> float | None:
-    sampler = environ.get("OTEL_TRACES_SAMPLER", "").strip().lower().removeprefix("parentbased_")
+    sampler = _sampler(environ).removeprefix(PARENT_FIRST)
     if sampler == "traceidratio":
         try:
             rate = float(environ.get("OTEL_TRACES_SAMPLER_ARG", "").strip() or 1.0)
@@ -132,7 +172,7 @@ def _rate(environ: Mapping[str, str]) -> float | None:
             return rate
         _ignored("OTEL_TRACES_SAMPLER_ARG", "a number from 0 to 1")
     elif sampler and sampler not in ("always_on", "always_off"):
-        _ignored("OTEL_TRACES_SAMPLER", "always_on, always_off, traceidratio, or one of these after parentbased_")
+        _ignored("OTEL_TRACES_SAMPLER", f"always_on, always_off, traceidratio, or one of these after {PARENT_FIRST}")
     return {"always_on": 1.0, "always_off": 0.0}.get(sampler)
 
 
@@ -143,8 +183,9 @@ def _formats(environ: Mapping[str, str]) -> tuple[str, ...] | None:
     unknown = [word for word in words if word not in FORMATS]
     if unknown:
         _ignored("OTEL_PROPAGATORS", "tracecontext, baggage, sentry and none", f"{len(unknown)} of the names in ")
-    found = tuple(name for word in words if (name := FORMATS.get(word)) is not None)
-    return found if found or "none" in words else None
+    if len(unknown) == len(words):
+        return None
+    return tuple(name for word in words if (name := FORMATS.get(word)) is not None)
 
 
 def _exporter(environ: Mapping[str, str]) -> tuple[str, ...] | None:

@@ -11,6 +11,8 @@ __all__ = ["DISTRIBUTION", "SDK_NAME", "client_name", "installed_modules", "vers
 DISTRIBUTION = "instrument-traces"
 SDK_NAME = "instrument.python"
 
+_folders = sys.path  # which `sys` has no more at the end of the interpreter
+
 
 def version() -> str:
     """The installed version of this package; "0" where it runs without being installed."""
@@ -29,7 +31,7 @@ def installed_modules() -> dict[str, str]:
     Reading each one's metadata would take a tenth of a second in the thread that captures the first error.
     """
     found: dict[str, str] = {}
-    for folder in sys.path:
+    for folder in sys.path or _folders:
         try:
             entries = os.listdir(folder or ".")
         except OSError:

@@ -174,12 +174,12 @@ def push_scope() -> ScopeBlock:
     >>> with push_scope() as scope:
     ...     scope.set_tag("attempt", 2)
     """
-    return HUB.push_scope()
+    return ScopeBlock(lambda: HUB.scope.copy())
 
 
 def isolated_scope() -> ScopeBlock:
     """An independent, empty scope with no transaction, for one request, job or message."""
-    return ScopeBlock(Scope(HUB), isolated=True)
+    return ScopeBlock(lambda: Scope(HUB), isolated=True)
 
 
 def suppress() -> SuppressBlock:
@@ -207,7 +207,7 @@ def capture_exception(error: BaseException | None = None) -> str | None:
 
 def capture_message(text: str, level: str = "info") -> str | None:
     """Send a message as an event. `level` is "fatal", "error", "warning", "info" or "debug"."""
-    return capture_text(text, level)
+    return capture_text(text, level.lower() if type(level) is str else level)
 
 
 def capture_event(event: Mapping[str, Any]) -> str | None:

@@ -24,6 +24,7 @@ from .export import (
     FileSpool,
     JsonLines,
     Memory,
+    RateLimits,
     Rejects,
     Sender,
     Shipping,
@@ -56,6 +57,8 @@ class Route(Value):
     fault: str = "delivery"
     lean: Callable[[bytes], bytes | None] | None = None
     """What makes a record smaller that is too large for the other side."""
+    limits: RateLimits = RateLimits()
+    """How the other side counts what it limits."""
     tenant: str = ""
     """What tells records for one destination apart that must not be mixed. Never shown."""
 
@@ -65,15 +68,26 @@ class Shipped(ABC):
 
     def __init__(self) -> None:
         self.books = Books()
+        self._found: Route | None = None
         self._shipping: Shipping | None = None
 
     @abstractmethod
     def _route(self, options: Options) -> Route:
         """The way to this destination."""
 
+    def apart(self, options: Options) -> Shipped:
+        """The same destination for one client alone, whose former one keeps its own. Raises `BadOption`."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self), books=Books(), _found=self._route(options), _shipping=None)
+        return twin
+
+    def follow(self, twin: Shipped) -> None:
+        """Speak for `twin` from now on: to whoever made this one, it is the same."""
+        self.books, self._shipping = twin.books, twin._shipping
+
     def connect(self, options: Options) -> None:
         """Get ready to export, as `options` say. `init` does this; the books must be in place before."""
-        route = self._route(options)
+        route = self._found or self._route(options)
         orphans_books = Books()
         spool = FileSpool(
             options.spool_dir or state_folder() / "spool",
@@ -96,6 +110,7 @@ class Shipped(ABC):
             rejects=Rejects(spool.destination),
             drops_when_limited=options.on_rate_limit == "drop",
             reports_losses=route.reports_losses,
+            limits=route.limits,
             fault=route.fault,
         )
         sender = Sender(delivery, route.transport)
@@ -130,16 +145,16 @@ class Sentry(Shipped):
 
     def __init__(self, dsn: str | Dsn) -> None:
         super().__init__()
-        self._dsn = dsn if isinstance(dsn, Dsn) else Dsn.parse(dsn)
+        self.dsn = dsn if isinstance(dsn, Dsn) else Dsn.parse(dsn)
 
     def _route(self, options: Options) -> Route:
         from .transport.http import HttpTransport
 
         codec = EnvelopeCodec()
-        url = self._dsn.envelope_url
+        url = self.dsn.envelope_url
         client = client_name()
         headers = {
-            "X-Sentry-Auth": self._dsn.auth_header(client),
+            "X-Sentry-Auth": self.dsn.auth_header(client),
             "User-Agent": client,
             "Content-Type": codec.content_type,
         }
@@ -147,10 +162,10 @@ class Sentry(Shipped):
         return Route(codec, transport, url, reports_losses=True, lean=lean_envelope)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Sentry, (self._dsn,)  # another process connects it anew
+        return Sentry, (self.dsn,)  # another process connects it anew
 
     def __repr__(self) -> str:
-        return f"Sentry({self._dsn!r})"
+        return f"Sentry({self.dsn!r})"
 
 
 class Otlp(Shipped):
@@ -182,7 +197,7 @@ class Otlp(Shipped):
         self._encoding = encoding
 
     def _route(self, options: Options) -> Route:
-        from .export.otlp import OtlpCodec, OtlpTransport, receiver_of, usable_headers
+        from .export.otlp import OTLP_LIMITS, OtlpCodec, OtlpTransport, receiver_of, usable_headers, user_agent
         from .transport.http import HttpTransport
 
         settings = otlp_environment()
@@ -194,7 +209,7 @@ class Otlp(Shipped):
         certificate, key = settings.client_certificate, settings.client_key
         transport = HttpTransport(
             receiver.address,
-            {"User-Agent": client_name(), **receiver.headers, **given, "Content-Type": codec.content_type},
+            {"User-Agent": user_agent(), **receiver.headers, **given, "Content-Type": codec.content_type},
             proxy=proxy_for(receiver.address, options),
             ca_file=str(options.ca_certs) if options.ca_certs else settings.certificate or ca_certificates(options),
             own_certificate=certificate if key is None or certificate is None else (certificate, key),
@@ -203,7 +218,8 @@ class Otlp(Shipped):
         )
         # Another program may send in the other encoding, or for another tenant of the same receiver.
         tenant = f" {codec.content_type} {receiver.address} {sorted((name.lower(), given[name]) for name in given)}"
-        return Route(codec, OtlpTransport(transport), receiver.place, tenant=tenant)
+        taker = OtlpTransport(transport, codec.content_type)
+        return Route(codec, taker, receiver.place, lean=codec.lean, limits=OTLP_LIMITS, tenant=tenant)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Otlp, (self._endpoint, self._headers, self._encoding)
@@ -243,7 +259,9 @@ def destination(options: Options, books: Books) -> tuple[Exporter, bool]:
     chosen = options.exporter
     if chosen is None:
         chosen = (Sentry(options.dsn) if options.dsn is not None else Local(),)
-    each: list[Any] = [_named(one, options) if isinstance(one, str) else one for one in chosen]
+    given: list[Any] = [_named(one, options) if isinstance(one, str) else one for one in chosen]
+    # What cannot be used is refused here, before anything is changed that a former client works with.
+    each = [one.apart(options) if isinstance(one, Shipped) else one for one in given]
     exporter: Any = each[0] if len(each) == 1 else Fanout(each)
     if isinstance(exporter, Fanout):
         keeps_books = exporter.assign(books)
@@ -251,10 +269,31 @@ def destination(options: Options, books: Books) -> tuple[Exporter, bool]:
         keeps_books = hasattr(exporter, "books")
         if keeps_books:
             exporter.books = books
-    for one in each:
-        if hasattr(one, "connect"):
-            one.connect(options)
+    for one, own in zip(given, each, strict=True):
+        if isinstance(own, Shipped):
+            own.connect(options)
+            one.follow(own)
     return exporter, keeps_books
+
+
+class Kept:
+    """An exporter that outlasts one of its clients: it is flushed where that client closes it."""
+
+    def __init__(self, exporter: Exporter) -> None:
+        self.export = exporter.export
+        self.flush = self.close = exporter.flush
+
+
+def parted(former: Exporter, latter: Exporter) -> Exporter:
+    """What a client has that ends when another one begins: those exporters that both have are not to be closed."""
+    kept = set(map(id, _each(latter)))
+    if kept.isdisjoint(map(id, _each(former))):
+        return former
+    return Fanout(Kept(one) if id(one) in kept else one for one in _each(former))
+
+
+def _each(exporter: Exporter) -> tuple[Exporter, ...]:
+    return exporter.exporters if isinstance(exporter, Fanout) else (exporter,)
 
 
 def _named(name: str, options: Options) -> Exporter:

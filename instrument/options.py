@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 from . import _guard
 from . import _option_kinds as kinds
 from ._option_kinds import ScrubRules
-from ._otel_variables import OtlpSettings, otel_options, otlp_settings, traces_address
-from ._value import Field, Value, fields
+from ._option_names import unknown_option
+from ._otel_variables import OtlpSettings, address_parts, otel_options, otlp_settings, traces_address
+from ._value import Field, Value, evolve, fields
 from .dsn import Dsn
 from .errors import BadDsn, BadOption, UnknownOption
 
@@ -28,10 +29,13 @@ __all__ = [
     "Options",
     "OtlpSettings",
     "ScrubRules",
+    "address_parts",
     "ca_certificates",
+    "environment_name",
     "incoming_environment",
     "otlp_environment",
     "proxy_for",
+    "release_name",
     "state_folder",
     "traces_address",
 ]
@@ -103,7 +107,7 @@ class Options(Value):
 
     traces_sample_rate: float | None = option(
         1.0,
-        kinds.RATE,
+        kinds.RATE_OR_NONE,
         "Share of new traces to record, 0 to 1. None only passes ids on.",
         also=("SENTRY_TRACES_SAMPLE_RATE",),
         none=True,
@@ -194,6 +198,12 @@ class Options(Value):
         """Whether nothing is recorded at all: neither a rate nor a sampler is configured."""
         return self.traces_sample_rate is None and self.traces_sampler is None
 
+    def told(self, clean: Callable[[str], str]) -> Options:
+        """The same with the release and the environment that go with each trace, without secrets and within limits."""
+        release, environment = (clean(text) for text in (self.release or "", self.environment))
+        # Only now: what the limits change in a secret is not known for one any more.
+        return evolve(self, release=release_name(release) or None, environment=environment_name(environment) or "")
+
     @classmethod
     def read(cls, dsn: str | Dsn | None = None, **options: Any) -> Options:
         """Complete what code gave by the environment and the defaults.
@@ -204,7 +214,7 @@ class Options(Value):
         known = fields(cls)
         for name in options:
             if name not in known:
-                raise UnknownOption(_unknown(name, list(known)))
+                raise UnknownOption(unknown_option(name, known))
         options["dsn"] = dsn
         given = {}
         for name, one in known.items():
@@ -217,11 +227,23 @@ class Options(Value):
         return _shown(getattr(self, name))
 
 
-def _unknown(name: str, known: list[str]) -> str:
-    import difflib
+_NOT_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]")
 
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"init has no option {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+def release_name(given: str) -> str | None:
+    """A release as Sentry's server takes it, at most 200 bytes; `None` when it cannot be one."""
+    shown = _taken(given, 200)
+    return None if shown in ("", ".", "..") else shown
+
+
+def environment_name(given: str) -> str | None:
+    """An environment as Sentry's server takes it, at most 64 bytes; `None` when it cannot be one."""
+    shown = _taken(given, 64)
+    return None if shown.lower() in ("", ".", "..", "none") else shown
+
+
+def _taken(given: str, size: int) -> str:
+    return _NOT_IN_NAME.sub("-", given.strip()).encode("utf-8", "replace")[:size].decode("utf-8", "ignore").strip()
 
 
 def _check(name: str, one: Option, value: Any) -> Any:
@@ -237,24 +259,29 @@ def _check(name: str, one: Option, value: Any) -> Any:
 
 def _from_environment(options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
     """What variables say about the options that code did not give. A destination in code shuts out all of theirs."""
-    known = {*given, *(("dsn", "exporter") if "dsn" in given or "exporter" in given else ())}
+    known = {*given, *(("exporter",) if "dsn" in given else ())}
+    if "exporter" in given and "sentry" not in given["exporter"]:
+        known.add("dsn")
     found: dict[str, Any] = {}
     for name, one in options.items():
-        read = one.kind.read
-        if name in known or read is None:
+        if name in known:
             continue
         for variable in (f"INSTRUMENT_{name.upper()}", *one.also):
             text = os.environ.get(variable)
             if text is None or not (text.strip() or name == "dsn"):
                 continue
             try:
-                found[name] = read(text.strip())
+                found[name] = one.kind.read(text.strip())
                 break
             except BadDsn as error:
                 raise BadDsn(f"variable {variable}: {error}") from None
             except ValueError as error:
                 message = f"variable {variable}={_shown(text)} is ignored: {name} must be {error}"
                 _guard.say(f"variable {variable}", message)
+    if found.get("dsn") is None and "sentry" in found.get("exporter", ()):
+        _guard.say("variable INSTRUMENT_EXPORTER", "sentry in INSTRUMENT_EXPORTER is ignored: it needs SENTRY_DSN too")
+        rest = tuple(one for one in found.pop("exporter") if one != "sentry")
+        found.update({"exporter": rest} if rest else {})
     known.update(found, ("exporter",) if "dsn" in found else ())
     return {**otel_options(os.environ, known), **found}
 
@@ -264,11 +291,21 @@ def _completed(given: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     options = {**found, **given}
     if "dsn" in options and options["dsn"] is None:
         options.setdefault("exporter", ())
+    options["dsn"] = _address(options)
     checks = () if options.get("health_checks") else (HEALTH_CHECKS,)
     options["ignore_transactions"] = (*options.get("ignore_transactions", ()), *checks)
-    if options.get("org_id") is None and options.get("dsn") is not None:
+    if options.get("org_id") is None and options["dsn"] is not None:
         options["org_id"] = options["dsn"].org_id
     return options
+
+
+def _address(options: Mapping[str, Any]) -> Dsn | None:
+    """The project that events go to: the first that an exporter names, whichever option it was given by."""
+    for one in options.get("exporter") or ():
+        named = options.get("dsn") if one == "sentry" else getattr(one, "dsn", None)
+        if isinstance(named, Dsn):
+            return named
+    return options.get("dsn")
 
 
 def state_folder() -> pathlib.Path:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import atexit
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _guard
 from ._books import Books
+from ._value import evolve
 from .client import Client
 from .dsn import Dsn
+from .errors import BadOption
 from .options import Options, incoming_environment
 from .patches import PatchState, apply, listing, remove, select, settle
 from .propagation import read_environment
 from .recording import HUB, Scope, Trace, guard_collector
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._option_types import InitOptions
+
 __all__ = ["close", "init", "patch", "patches", "unpatch"]
 
 
-def init(dsn: str | Dsn | None = None, **options: Any) -> Client:
+def init(dsn: str | Dsn | None = None, **options: Unpack[InitOptions]) -> Client:
     """Configure the process. May be called again: the last call wins, and the former client is flushed and closed.
 
     `dsn` is the address of a Sentry project; without one traces land in a local file that `instrument list` shows. The
@@ -31,16 +38,24 @@ def init(dsn: str | Dsn | None = None, **options: Any) -> Client:
     The former client then stays at work.
     """
     # Imported here: a program that never calls `init` has no use for what delivers.
-    from .exporters import destination
+    from .exporters import destination, parted
     from .processing import pipeline
 
     settings = Options.read(dsn, **options)
+    if options.get("integrations") is None:
+        settings = evolve(settings, integrations=_known(settings.integrations))
     chosen = select(settings.integrations, defaults=settings.default_integrations)
     books = Books()
     exporter, keeps_books = destination(settings, books)
-    client = Client(settings, pipeline(settings), exporter, books, exporter_keeps_books=keeps_books)
+    steps = pipeline(settings)
+    settings = settings.told(HUB.clean)
+    client = Client(settings, steps, exporter, books, exporter_keeps_books=keeps_books)
     former = HUB.client
-    HUB.install(client, settings, books, scope=_process_scope())
+    scope = _process_scope()
+    HUB.install(client, settings, books, scope=scope)
+    scope.clear()  # it was made for as many breadcrumbs as the former options allowed
+    if isinstance(former, Client):
+        former.exporter = parted(former.exporter, exporter)
     former.close(settings.shutdown_timeout)
     if settings.debug:
         _show_log()
@@ -68,6 +83,19 @@ def _at_exit() -> None:
     client = HUB.client
     if isinstance(client, Client) and not client.is_closed:
         client.leave(HUB.options.shutdown_timeout)
+
+
+def _known(names: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Those patches that a variable names and that there are."""
+    found = []
+    for name in names:
+        try:
+            select([name], defaults=False)
+        except BadOption as error:
+            _guard.say(f"patch {name}", f"a part of variable INSTRUMENT_INTEGRATIONS is ignored: {error}")
+        else:
+            found.append(name)
+    return tuple(found)
 
 
 def _process_scope() -> Scope:

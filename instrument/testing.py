@@ -16,15 +16,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from . import _clock, _ids
 from ._books import Books, Stats
 from .client import Client
+from .errors import BadOption
 from .exporters import Memory
 from .options import Options
 from .processing import pipeline
 from .recording import HUB, ErrorEvent, Scope, ScopeBlock, Span, TransactionEvent
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._option_types import InitOptions
 
 __all__ = ["Recorded", "record"]
 
@@ -105,16 +111,22 @@ def _title(error: ErrorEvent) -> str:
 
 
 @contextmanager
-def record(*, deterministic: bool = False, **options: Any) -> Iterator[Recorded]:
+def record(*, deterministic: bool = False, **options: Unpack[InitOptions]) -> Iterator[Recorded]:
     """Record what happens in the block in memory, with a fresh client that has `options`; then all is as before.
 
     With `deterministic`, ids are counted from 1 and every reading of the clock is a millisecond after the one before,
     from 2026-01-01 on: the outcome can be compared as a whole. Not for programs whose threads race.
+
+    Raises what `init` raises, and `BadOption` for an exporter: what is recorded stays in memory.
     """
+    if options.pop("exporter", None) is not None:
+        raise BadOption("exporter cannot be given to record, which keeps everything in memory; init takes one")
     memory = Memory()
     settings = Options.read(exporter=memory, **options)
     books = Books()
-    client = Client(settings, pipeline(settings), memory, books, exporter_keeps_books=False)
+    steps = pipeline(settings)
+    settings = settings.told(HUB.clean)
+    client = Client(settings, steps, memory, books, exporter_keeps_books=False)
     with HUB.lent(client, settings, books), ScopeBlock(Scope(HUB), isolated=True):
         if deterministic:
             with _counted():

@@ -28,7 +28,11 @@ FLOORS = (
 )
 """The rooms from the ground up. The empty name is the package root."""
 
-PART_OF = {"__main__": "cli", "_option_kinds": "options", "_otel_variables": "options", "dsn": "options"}
+PART_OF = {
+    "__main__": "cli",
+    **dict.fromkeys(("_option_kinds", "_option_names", "_option_types", "_otel_variables"), "options"),
+    "dsn": "options",
+}
 """Modules at the root that belong to the room of another one."""
 
 GROUND = frozenset(FLOORS[0])

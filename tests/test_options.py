@@ -13,9 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import instrument
+from instrument._option_names import ELSEWHERE
+from instrument._option_types import InitOptions
 from instrument._value import as_dict, fields
 from instrument.dsn import Dsn
 from instrument.errors import BadDsn, BadOption, UnknownOption
+from instrument.exporters import Memory, Sentry
 from instrument.options import (
     HEALTH_CHECKS,
     Options,
@@ -162,20 +166,24 @@ def test_code_beats_our_variable_beats_sentrys_beats_opentelemetrys():
         ("OTEL_PROPAGATORS", "tracecontext,baggage", "propagate", ("w3c",)),
         ("OTEL_PROPAGATORS", "sentry, tracecontext", "propagate", ("sentry", "w3c")),
         ("OTEL_PROPAGATORS", "none", "propagate", ()),
+        ("OTEL_PROPAGATORS", "baggage", "propagate", ()),
+        ("OTEL_PROPAGATORS", "b3,baggage", "propagate", ()),
         ("OTEL_RESOURCE_ATTRIBUTES", "service.version=1%2E2,x=y", "release", "1.2"),
         ("OTEL_RESOURCE_ATTRIBUTES", "service.name=shop", "service_name", "shop"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "host.name=web7", "server_name", "web7"),
     ],
 )
 def test_a_variable_gives_an_option(monkeypatch, variable, text, option, value):
     assert getattr(read(monkeypatch, {variable: text}), option) == value
 
 
-def test_every_option_that_text_can_say_has_a_variable_of_ours(monkeypatch):
-    for name, option in fields(Options).items():
-        monkeypatch.setenv(f"INSTRUMENT_{name.upper()}", "")
-        assert (option.kind.read is None) is (
-            name in {"traces_sampler", "before_send", "before_send_transaction", "before_breadcrumb", "scrub"}
-        )
+def test_every_option_but_what_is_called_has_a_variable_of_ours(monkeypatch, caplog):
+    for name in NAMES:
+        monkeypatch.setenv(f"INSTRUMENT_{name.upper()}", "no function")
+    monkeypatch.delenv("INSTRUMENT_DSN")
+    Options.read()
+    in_code = {name for name in NAMES if f"{name} must be given in code" in caplog.text}
+    assert in_code == {"traces_sampler", "before_send", "before_send_transaction", "before_breadcrumb"}
 
 
 @pytest.mark.parametrize(
@@ -197,6 +205,13 @@ def test_every_option_that_text_can_say_has_a_variable_of_ours(monkeypatch):
         ("OTEL_TRACES_SAMPLER", "sometimes", "traces_sample_rate"),
         ("OTEL_PROPAGATORS", "b3", "propagate"),
         ("OTEL_TRACES_EXPORTER", "zipkin", "exporter"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "exporter"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://h:99999", "exporter"),
+        ("INSTRUMENT_EXPORTER", "sentry", "exporter"),
+        ("INSTRUMENT_SCRUB", "card", "scrub"),
+        ("INSTRUMENT_SCRUB", "-cards", "scrub"),
+        ("INSTRUMENT_BEFORE_SEND", "shop:clean", "before_send"),
+        ("INSTRUMENT_SAMPLE_RATE", "none", "sample_rate"),
     ],
 )
 def test_a_wrong_variable_is_a_warning_and_is_ignored(monkeypatch, caplog, variable, text, option):
@@ -207,6 +222,33 @@ def test_a_wrong_variable_is_a_warning_and_is_ignored(monkeypatch, caplog, varia
     assert variable in caplog.text and "ignored" in caplog.text
 
 
+def test_without_a_dsn_the_other_destinations_of_the_variable_stay(monkeypatch, caplog):
+    assert read(monkeypatch, {"INSTRUMENT_EXPORTER": "sentry,console"}).exporter == ("console",)
+    assert "INSTRUMENT_EXPORTER" in caplog.text
+    caplog.clear()
+    assert read(monkeypatch, {"INSTRUMENT_EXPORTER": "sentry,console", "SENTRY_DSN": DSN}).exporter[0] == "sentry"
+    assert caplog.text == ""
+
+
+def test_sentry_named_in_code_is_the_project_that_a_variable_names(monkeypatch):
+    variables = {"SENTRY_DSN": DSN, "INSTRUMENT_EXPORTER": "console"}
+    options = read(monkeypatch, variables, exporter="sentry")
+    assert (options.exporter, options.dsn) == (("sentry",), Dsn.parse(DSN))
+    assert read(monkeypatch, variables, exporter="local").dsn is None
+
+
+def test_no_rate_at_all_can_be_said_by_a_variable(monkeypatch):
+    for variable in ("INSTRUMENT_TRACES_SAMPLE_RATE", "SENTRY_TRACES_SAMPLE_RATE"):
+        assert read(monkeypatch, {variable: "None"}).only_passes_ids
+
+
+def test_a_variable_switches_rules_for_secrets_off(monkeypatch):
+    assert (
+        read(monkeypatch, {"INSTRUMENT_SCRUB": "-card, -IP"}).scrub
+        == Options.read(scrub={"card": False, "ip": False}).scrub
+    )
+
+
 def test_after_a_wrong_variable_the_next_one_counts(monkeypatch, caplog):
     variables = {
         "INSTRUMENT_TRACES_SAMPLE_RATE": "x",
@@ -214,6 +256,77 @@ def test_after_a_wrong_variable_the_next_one_counts(monkeypatch, caplog):
         "OTEL_TRACES_SAMPLER": "always_off",
     }
     assert read(monkeypatch, variables).traces_sample_rate == 0.5
+
+
+@pytest.mark.parametrize(
+    ("sampler", "parent", "sampled"),
+    [
+        ("always_off", True, False),
+        ("always_on", False, True),
+        ("traceidratio", False, True),
+        ("parentbased_always_off", True, True),
+        ("parentbased_always_on", False, False),
+        ("parentbased_always_off", None, False),
+        ("always_on", None, True),
+    ],
+)
+def test_a_sampler_of_opentelemetrys_asks_the_caller_only_if_its_name_says_so(monkeypatch, sampler, parent, sampled):
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    instrument.init(exporter=Memory())
+    flag = {True: "-01", False: "-00", None: ""}[parent]
+    headers = {"traceparent": f"00-{'1' * 32}-{'2' * 16}{flag}"}
+    with instrument.transaction("job", "nightly", headers=headers) as transaction:
+        assert transaction.sampled is sampled
+
+
+def test_a_rate_or_a_sampler_of_ours_beats_a_sampler_of_opentelemetrys(monkeypatch):
+    variables = {"OTEL_TRACES_SAMPLER": "always_off"}
+    assert read(monkeypatch, variables).traces_sampler is not None
+    for ours in ({"SENTRY_TRACES_SAMPLE_RATE": "0.5"}, {"INSTRUMENT_TRACES_SAMPLE_RATE": "0.5"}):
+        options = read(monkeypatch, {**variables, **ours})
+        assert (options.traces_sample_rate, options.traces_sampler) == (0.5, None)
+    assert read(monkeypatch, variables, traces_sample_rate=None).only_passes_ids
+    assert read(monkeypatch, variables, traces_sampler=len).traces_sampler is len
+
+
+def test_the_project_is_the_first_that_an_exporter_names():
+    one, other = Sentry("https://one@o1.example/1"), Sentry("https://other@o2.example/2")
+    options = Options.read(exporter=[Destination(), one, other])
+    assert (options.dsn, options.org_id) == (one.dsn, "1")
+    assert Options.read("https://k@o3.example/3", exporter=other).dsn == other.dsn
+    assert Options.read("https://k@o3.example/3", exporter=["sentry", other]).org_id == "3"
+    assert Options.read("https://k@o3.example/3", exporter=Destination()).org_id == "3"
+    assert Options.read(exporter=other, org_id="7").org_id == "7"
+
+
+@pytest.mark.parametrize(
+    ("release", "told"),
+    [
+        ("shop/1.4\n", "shop-1.4"),
+        ("shop@1.4", "shop@1.4"),
+        ("x" * 300, "x" * 200),
+        ("x" * 199 + "é", "x" * 199),
+        ("x" * 199 + " y", "x" * 199),
+        ("..", None),
+        (" ", None),
+        ("https://me:secret@host/1.4", "https:--[Filtered]@host-1.4"),
+    ],
+)
+def test_a_release_goes_along_as_the_server_takes_it_and_without_secrets(release, told):
+    def clean(text):
+        return text.replace("//me:secret@", "//[Filtered]@")
+
+    assert Options.read(release=release).told(clean).release == told
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [("a/b", "a-b"), ("None", ""), ("", ""), ("x" * 65, "x" * 64), ("é" * 33, "é" * 32), (" staging ", "staging")],
+)
+def test_an_environment_goes_along_as_the_server_takes_it(environment, told):
+    options = Options.read(environment=environment).told(str)
+    assert (options.environment, options.release) == (told, None)
+    assert options.told(str) == options
 
 
 def test_of_what_code_gave_opentelemetrys_variables_are_not_even_read(monkeypatch, caplog):
@@ -296,7 +409,10 @@ def test_a_wrong_value_in_code_is_refused_with_its_name_and_what_is_right(option
     ("wrong", "near"),
     [
         ("traces_samplerate", "traces_sample_rate"),
-        ("DSN", None),
+        ("DSN", "dsn"),
+        ("Traces_Sampler", "traces_sampler"),
+        ("enable_tracing", "traces_sample_rate"),
+        ("foo", None),
         ("relaese", "release"),
         ("before_sent", "before_send"),
     ],
@@ -307,6 +423,33 @@ def test_an_unknown_option_is_refused_and_the_nearest_name_suggested(wrong, near
     assert isinstance(caught.value, TypeError)
     assert ("did you mean" in str(caught.value)) is (near is not None)
     assert near is None or repr(near) in str(caught.value)
+    assert near is not None or all(name in str(caught.value) for name in NAMES)
+
+
+def test_names_of_other_libraries_lead_to_options_that_there_are():
+    assert set(ELSEWHERE.values()) <= set(NAMES) and not set(ELSEWHERE) & set(NAMES)
+
+
+def test_type_checkers_see_the_options_that_there_are():
+    assert ["dsn", *InitOptions.__annotations__] == NAMES
+
+
+@pytest.mark.parametrize("given", [{"exporter": Memory}, {"exporter": [Destination]}])
+def test_a_class_in_place_of_an_exporter_is_refused_with_what_to_write(given):
+    with pytest.raises(BadOption, match=r"exporter=.*: write (Memory|Destination)\(\.\.\.\)"):
+        Options.read(**given)
+
+
+def test_a_class_in_place_of_an_integration_is_refused():
+    class Integration:
+        def install(self):
+            pass
+
+        uninstall = install
+
+    with pytest.raises(BadOption, match="integrations="):
+        Options.read(integrations=[Integration])
+    assert len(Options.read(integrations=[Integration()]).integrations) == 1
 
 
 def test_lists_and_single_values_are_kept_as_tuples():
@@ -531,6 +674,9 @@ def test_the_trusted_certificates(monkeypatch):
         ({"ENDPOINT": "http://c/base/"}, {"url": "http://c/base/v1/traces"}),
         ({"ENDPOINT": "http://c", "TRACES_ENDPOINT": "http://d/own"}, {"url": "http://d/own"}),
         ({"TRACES_ENDPOINT": "http://d"}, {"url": "http://d/"}),
+        ({"TRACES_ENDPOINT": "http://d:4318?x=1"}, {"url": "http://d:4318/?x=1"}),
+        ({"ENDPOINT": "http://c:4318?x=1"}, {"url": "http://c:4318/v1/traces?x=1"}),
+        ({"ENDPOINT": "http://c/v1/traces"}, {"url": "http://c/v1/traces/v1/traces"}),
         ({"TRACES_ENDPOINT": "", "ENDPOINT": "http://c"}, {"url": "http://c/v1/traces"}),
         ({"HEADERS": "a=1, b = x%20y ,bad,=c,"}, {"headers": {"a": "1", "b": "x y"}}),
         ({"HEADERS": "a=1", "TRACES_HEADERS": "b=2"}, {"headers": {"b": "2"}}),

@@ -57,9 +57,9 @@ class Witness:
         self.content_type, self.max_records = route.codec.content_type, route.codec.max_records
         return evolve(route, codec=self, transport=self)
 
-    def encode(self, item: Event) -> bytes:
+    def records(self, item: Event) -> list[tuple[int, bytes]]:
         """As the codec does it."""
-        return self._codec.encode(item)
+        return self._codec.records(item)
 
     def join(self, records: list[bytes]) -> bytes:
         """As the codec does it."""

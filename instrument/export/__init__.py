@@ -12,6 +12,7 @@ from .fanout import Fanout
 from .json_lines import JsonLines
 from .local import StoreTransport
 from .memory import Memory
+from .rate_limits import RateLimits
 from .record import Kind, Record
 from .rejects import Rejects
 from .sender import Sender
@@ -30,6 +31,7 @@ __all__ = [
     "Kind",
     "Memory",
     "MemorySpool",
+    "RateLimits",
     "Record",
     "Rejects",
     "Sender",

@@ -15,12 +15,12 @@ from ..transport import Answer, Transport
 from ..wire import Codec, client_report
 from .backoff import Backoff, chance
 from .batch_size import BatchSize
-from .losses import Losses
+from .losses import RATE_LIMITED, Losses
 from .rate_limits import RateLimits, retry_after
 from .record import Kind, Record
 from .rejects import Rejects
 from .spool import Source
-from .spool_books import move
+from .spool_books import move_records, reject_spans
 from .suspects import Suspects
 
 __all__ = ["Clock", "Delivery"]
@@ -33,6 +33,7 @@ LONGEST_WAIT: Final = 1.0
 ADOPT_SECONDS: Final = 60.0
 SUSPENDED_SECONDS: Final = 30.0
 LATER: Final = frozenset({408, 425, 429})
+DECIDED: Final = ("accepted", "refused")
 
 
 class Clock(Value):
@@ -70,6 +71,7 @@ class Delivery:
         lean: Callable[[bytes], bytes | None] | None = None,
         drops_when_limited: bool = False,
         reports_losses: bool = False,
+        limits: RateLimits | None = None,
         fault: str = "delivery",
     ) -> None:
         self._own = source
@@ -95,13 +97,14 @@ class Delivery:
         self._complained: set[str] = set()
         self._slept = self._drift()
         self.backoff = Backoff()
-        self.limits = RateLimits()
+        self.limits = RateLimits() if limits is None else limits
         self.finished: dict[str, int] = dict.fromkeys(LANES, 0)
         """How many records of our own were taken or refused for good, by kind."""
         self.is_finishing = False
         """Whether records are counted as finished and the spool is about to learn it."""
         self.progress_at = 0.0
         """The monotonic second when something was last taken or refused."""
+        self._taken_at = 0.0
         self.sending_since: float | None = None
         self.is_halted = False
         """Set to send nothing more."""
@@ -119,19 +122,20 @@ class Delivery:
             return min(wait, LONGEST_WAIT)
         nearest = IDLE_SECONDS
         for source, kind in self._lanes():
-            limited = self.limits.wait(kind, now, self._clock.wall() / 1e9)
+            limited = self._limit(kind, now)
             if limited and not self._drops_when_limited:
                 nearest = min(nearest, max(limited, 0.01))
                 continue
             records = source.read(kind, max(self._size(), READ_AHEAD), BATCH_BYTES)
             if not records:
                 continue
-            taken = self._suspects.taken(records)
-            if taken:
-                self._finish(source, kind, records[:taken], "delivered")
+            answers = self._suspects.answered(records)
+            for record, answer in zip(records, answers, strict=False):
+                self._conclude(source, kind, [record], answer)
+            if answers:
                 return 0.0
             if limited:
-                self._finish(source, kind, self._suspects.untaken(records), "dropped:ratelimit_backoff")
+                self._finish(source, kind, self._suspects.unanswered(records), "dropped:ratelimit_backoff")
                 return 0.0
             rest = self._send_some(source, kind, records, now)
             if not rest:
@@ -214,7 +218,7 @@ class Delivery:
         if rest:
             return rest
         if alone is None:
-            self._send_all(source, kind, self._suspects.untaken(records))
+            self._send_all(source, kind, self._suspects.unanswered(records))
         elif alone is records[0]:
             self._send(source, kind, [alone])
         else:
@@ -229,44 +233,55 @@ class Delivery:
 
     def _send(self, source: Source, kind: Kind, records: list[Record]) -> bool:
         """Send one body. Whether the next one may follow at once."""
-        answer = self._exchange(self._codec.join([record.payload for record in records]))
-        if answer.status == 413 and len(records) == 1 and self._lean is not None:
-            smaller = _guard.guarded("lean", None, self._lean, records[0].payload)
-            answer = answer if smaller is None else self._send_lean(smaller, kind)
+        answer = self._exchange_records(kind, records)
         now = self._clock.seconds()
+        if answer.outcome not in DECIDED:
+            self._suspect(source, kind, records, answer, now)
+            return False
+        self._recovered(now, answer)
+        if answer.outcome == "accepted":
+            self._batch = self._batch.accepted(len(records))
+        elif len(records) > 1 and not answer.is_final:
+            self._batch = self._batch.refused(len(records))
+            return False
+        else:
+            self._batch = self._batch.found()
+        self._conclude(source, kind, records, answer)
+        return not self.backoff.wait(now) and not self._limit(kind, now)
+
+    def _send_ahead(self, kind: Kind, record: Record) -> None:
+        """See whether the other side takes this one, as it does not take what is in front of it."""
+        answer = self._exchange_records(kind, [record])
+        now = self._clock.seconds()
+        if answer.outcome in DECIDED:
+            self._recovered(now, answer)
+            self._suspects.passed(record, answer)
+        else:
+            self._keep(kind, answer, now)
+            if self._is_dropped(kind, answer, now):
+                self._suspects.passed(record, answer)
+
+    def _conclude(self, source: Source, kind: Kind, records: list[Record], answer: Answer) -> None:
+        """Draw up what became of records that are not to be sent again."""
         if answer.outcome == "accepted":
             self._set_aside(kind, [records[position] for position in answer.left_out], answer)
             self._finish(source, kind, records, "delivered", answer.left_out)
             if answer.spans_refused or answer.remark:
                 self._note_remark(source, kind, records, answer)
-            self._batch = self._batch.accepted(len(records))
-            self._recovered(now)
         elif answer.outcome == "refused":
-            self._recovered(now)
-            if len(records) > 1 and not answer.is_final:
-                self._batch = self._batch.refused(len(records))
-                return False
-            self._batch = self._batch.found()
             self._set_aside(kind, records, answer)
             self._finish(source, kind, records, "rejected")
         else:
-            self._suspect(source, kind, records, answer, now)
-            return False
-        return not self.backoff.wait(now) and not self.limits.wait(kind, now, self._clock.wall() / 1e9)
+            self._finish(source, kind, records, f"dropped:{RATE_LIMITED}")
 
-    def _send_ahead(self, kind: Kind, record: Record) -> None:
-        """See whether the other side takes this one, as it does not take what is in front of it."""
-        answer = self._exchange(self._codec.join([record.payload]))
-        now = self._clock.seconds()
-        if answer.outcome == "accepted":
-            self._suspects.passed(record)
-        if answer.outcome in ("accepted", "refused"):
-            self._recovered(now)
-        else:
-            self._keep(kind, answer, now)
-
-    def _send_lean(self, smaller: bytes, kind: Kind) -> Answer:
-        """Send once more, without its largest attributes, a record that is too large all by itself."""
+    def _exchange_records(self, kind: Kind, records: list[Record]) -> Answer:
+        """Send records as one body; one that is too large by itself once more without its largest attributes."""
+        answer = self._exchange(self._codec.join([record.payload for record in records]))
+        if answer.status != 413 or len(records) > 1 or self._lean is None:
+            return answer
+        smaller = _guard.guarded("lean", None, self._lean, records[0].payload)
+        if smaller is None:
+            return answer
         answer = self._exchange(self._codec.join([smaller]))
         if answer.outcome == "accepted" and not self.is_quiet:
             what = f"took one {kind} only without its largest attributes"
@@ -275,10 +290,10 @@ class Delivery:
 
     def _suspect(self, source: Source, kind: Kind, records: list[Record], answer: Answer, now: float) -> None:
         """Nothing was taken: that may be due to the record."""
-        taken_at = self.progress_at
-        if not self._keep(kind, answer, now) or len(records) > 1:
-            return
-        if self._suspects.failed((source is self._own, kind), records[0], now, taken_at):
+        may_be_due = self._keep(kind, answer, now) and len(records) == 1
+        if self._is_dropped(kind, answer, now):
+            self._conclude(source, kind, records, answer)
+        elif may_be_due and self._suspects.failed((source is self._own, kind), records[0], now, self._taken_at):
             self._set_aside(kind, records, answer, "never took")
             self._finish(source, kind, records, "dropped:send_error")
 
@@ -290,16 +305,25 @@ class Delivery:
         self.limits = self.limits.answered(answer.status, answer.headers, self._clock.seconds(), wall)
         return answer
 
-    def _recovered(self, now: float) -> None:
+    def _limit(self, kind: Kind, now: float) -> float:
+        return self.limits.wait(kind, now, self._clock.wall() / 1e9)
+
+    def _is_dropped(self, kind: Kind, answer: Answer, now: float) -> bool:
+        """Whether what was sent is not to be sent again, because of a limit that it ran into."""
+        return self._drops_when_limited and answer.status == 429 and self._limit(kind, now) > 0
+
+    def _recovered(self, now: float, answer: Answer) -> None:
         self.backoff = self.backoff.succeeded(now)
         self.progress_at = now
+        if answer.outcome == "accepted":
+            self._taken_at = now
         if self._complained and not self.backoff.attempt:
             self._complained.clear()
 
     def _keep(self, kind: Kind, answer: Answer, now: float) -> bool:
         """Try again later. Whether what was sent may be the reason."""
         status = answer.status
-        if status == 429 and self.limits.wait(kind, now, self._clock.wall() / 1e9):
+        if status == 429 and self._limit(kind, now):
             self.backoff = self.backoff.limited()
             return False
         if answer.outcome == "later" and status is not None and 300 <= status < 500 and status not in LATER:
@@ -309,7 +333,7 @@ class Delivery:
         floor = retry_after(answer.headers, self._clock.wall() / 1e9) or 0.0
         self.backoff = self.backoff.failed(now, self._clock.chance(), floor)
         self._complain("unreachable", f"does not take anything now ({answer.detail}); what is recorded is kept")
-        return True
+        return status != 429
 
     def _complain(self, kind: str, message: str) -> None:
         """Say it once in an outage; an outage is over when the back-off is."""
@@ -319,14 +343,7 @@ class Delivery:
 
     def _note_remark(self, source: Source, kind: Kind, records: list[Record], answer: Answer) -> None:
         """Some spans of a body that was taken were not; which ones, and so of which transactions, nobody says."""
-        refused = min(answer.spans_refused, sum(record.spans for record in records))
-        books = self._books if source is self._own else self._orphans_books
-        if kind == "transaction" and refused:
-            books.move("spans", "delivered", "rejected", refused)
-            if refused == sum(record.spans for record in records):
-                books.move("transactions", "delivered", "rejected", len(records))
-        elif kind == "error" and answer.spans_refused:
-            books.move("errors", "delivered", "rejected", min(answer.spans_refused, len(records)))
+        reject_spans(self._books if source is self._own else self._orphans_books, kind, records, answer.spans_refused)
         if not self.is_quiet:
             _guard.say(f"remark {self._destination}", f"{self._destination} {answer.remark}")
 
@@ -347,9 +364,9 @@ class Delivery:
             if source is self._own:
                 books = self._books
                 self.finished[kind] += len(records)
-            _move(books, kind, records, "spooled", outcome)
+            move_records(books, kind, records, "spooled", outcome)
             if left_out:
-                _move(books, kind, [records[position] for position in left_out], outcome, "rejected")
+                move_records(books, kind, [records[position] for position in left_out], outcome, "rejected")
             source.done(kind, len(records))
         finally:
             self.is_finishing = False
@@ -359,10 +376,10 @@ class Delivery:
         tally = None if self._losses is None else self._losses.begin(now)
         if self._losses is None or tally is None:
             return False
-        can_be_sent = bool(tally) and not self.limits.wait("report", now, self._clock.wall() / 1e9)
+        can_be_sent = bool(tally) and not self._limit("report", now)
         if can_be_sent:
             answer = self._exchange(self._codec.join([client_report(tally, self._clock.wall)]))
-            if answer.outcome in ("accepted", "refused"):
+            if answer.outcome in DECIDED:
                 self._losses.told(tally)
             else:
                 self._keep("report", answer, self._clock.seconds())
@@ -379,7 +396,3 @@ class Delivery:
             self._transport.close()
             self.backoff = evolve(self.backoff, not_before=0.0)
         self._slept = drift
-
-
-def _move(books: Books, kind: Kind, records: list[Record], before: str, after: str) -> None:
-    move(books, kind, before, after, len(records), sum(record.spans for record in records))

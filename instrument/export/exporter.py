@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from .. import _clock, _guard
 from .._books import Books
-from ..recording import Event, count_event, spans_of
+from ..recording import Event, count_event
 from ..wire import Codec
 from .delivery import LANES
 from .record import Kind, Record
@@ -77,11 +77,14 @@ class Shipping:
         if self._is_closed:
             count_event(self.books, item, "dropped:closed")
             return
-        payload = _guard.guarded("encoding", None, self._codec.encode, item)
-        if payload is None:
+        records = _guard.guarded("encoding", None, self._codec.records, item)
+        if records is None:
             count_event(self.books, item, "dropped:internal_sdk_error")
             return
-        self._spool.append(Record(item.kind, spans_of(item), payload))
+        if len(records) > 1:  # the later parts are transactions too, and the spans were counted
+            self.books.count("transactions", "started", len(records) - 1)
+        for spans, payload in records:
+            self._spool.append(Record(item.kind, spans, payload))
         self._sender.wake()
 
     def rouse(self) -> None:

@@ -20,7 +20,7 @@ class JsonLines:
 
     def export(self, item: Event) -> None:
         """Write `item` down. Raises `OSError` when the file does not take it."""
-        answer = self._file.send(self._codec.encode(item) + b"\n")
+        answer = self._file.send(b"".join([record + b"\n" for _, record in self._codec.records(item)]))
         if answer.outcome != "accepted":
             raise OSError(answer.detail)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from .._books import Books, Counts
 
-__all__ = ["Losses"]
+__all__ = ["RATE_LIMITED", "Losses"]
 
 CATEGORIES: Final = {"transactions": "transaction", "spans": "span", "errors": "error"}
 REASONS: Final = frozenset(
@@ -29,6 +29,10 @@ REASONS: Final = frozenset(
     }
 )
 """Reasons that servers know; other words of ours go out as `internal_sdk_error`."""
+NEVER_ENDED: Final = dict.fromkeys(("abandoned", "unfinished"), "buffer_overflow")
+"""Servers have no word for what never ended; this one is what Sentry's own client says of it."""
+RATE_LIMITED: Final = "rate_limited"
+"""Why a record is dropped that a server turned away itself: it has counted that."""
 
 REPORT_SECONDS: Final = 60.0
 
@@ -93,5 +97,7 @@ class Losses:
 def _losses(counts: Counts) -> list[tuple[str, int]]:
     losses = [("sample_rate", counts.unsampled), ("send_error", counts.rejected)]
     for reason, quantity in counts.dropped.items():
-        losses.append((reason if reason in REASONS else "internal_sdk_error", quantity))
+        if reason != RATE_LIMITED:
+            known = NEVER_ENDED.get(reason, reason)
+            losses.append((known if known in REASONS else "internal_sdk_error", quantity))
     return losses

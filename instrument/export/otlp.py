@@ -8,11 +8,22 @@ from __future__ import annotations
 from typing import Final
 
 from .._value import evolve
+from .._version import client_name, version
 from ..transport import Answer, Transport
 from ..wire.otlp import OtlpCodec, rejected_spans
 from .otlp_receiver import Receiver, checked_headers, receiver_of, usable_headers
+from .rate_limits import CATEGORIES, RateLimits
 
-__all__ = ["OtlpCodec", "OtlpTransport", "Receiver", "checked_headers", "receiver_of", "usable_headers"]
+__all__ = [
+    "OTLP_LIMITS",
+    "OtlpCodec",
+    "OtlpTransport",
+    "Receiver",
+    "checked_headers",
+    "receiver_of",
+    "usable_headers",
+    "user_agent",
+]
 
 LATER: Final = frozenset({429, 502, 503, 504})
 """Only with these the protocol allows to send the same again."""
@@ -21,20 +32,34 @@ MISDIRECTED: Final = frozenset({401, 403, 404})
 IN_PARTS: Final = frozenset({400, 413, 422, 431})
 """There may be a part that is not to blame."""
 REMARK_LENGTH: Final = 200
+OTLP_LIMITS: Final = RateLimits(categories=dict.fromkeys(CATEGORIES, "span"), unstated=0.0)
+"""All that is sent are spans, and how long a 429 is for that does not say it, the back-off tells."""
+
+
+def user_agent() -> str:
+    """What the header `User-Agent` has: who we are, and that we export by this protocol.
+
+    https://opentelemetry.io/docs/specs/otel/protocol/exporter/#user-agent
+    """
+    return f"{client_name()} OTel-OTLP-Exporter-Python/{version()}"
 
 
 class OtlpTransport:
-    """Sends by another transport, and reads its answers as the protocol has them."""
+    """Sends by another transport, and reads its answers as the protocol has them.
 
-    def __init__(self, transport: Transport) -> None:
+    An answer that does not say its own type is of `content_type`, as what was sent is.
+    """
+
+    def __init__(self, transport: Transport, content_type: str = "") -> None:
         self._transport = transport
+        self._content_type = content_type
 
     def send(self, body: bytes) -> Answer:
         """Send `body`; what was rejected of one that was taken is told by the answer."""
         answer = self._transport.send(body)
         status = answer.status
         if answer.outcome == "accepted":
-            return _partly(answer)
+            return _partly(answer, self._content_type)
         if status is None or answer.outcome == "unreachable" or status < 400 or status in MISDIRECTED:
             return answer
         if status in LATER:
@@ -46,9 +71,9 @@ class OtlpTransport:
         self._transport.close()
 
 
-def _partly(answer: Answer) -> Answer:
+def _partly(answer: Answer, content_type: str) -> Answer:
     """An answer to a body that was taken, with what it says of spans that were not."""
-    rejected, message = rejected_spans(answer.headers.get("content-type", ""), answer.body)
+    rejected, message = rejected_spans(answer.headers.get("content-type") or content_type, answer.body)
     if not rejected and not message:
         return answer
     words = "".join(one if one.isprintable() else " " for one in message[:REMARK_LENGTH])

@@ -6,14 +6,14 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
 from .. import _guard
 from .._value import Value, made
 from .._version import client_name
 from ..dsn import Dsn
 from ..errors import BadOption
-from ..options import traces_address
+from ..options import address_parts, traces_address
 
 __all__ = ["Receiver", "checked_headers", "receiver_of", "usable_headers"]
 
@@ -41,7 +41,7 @@ def receiver_of(given: str, *, variable: str | None = None) -> Receiver:
 
     Raises `BadOption`, without a key or password in its message.
     """
-    parts = _parts(given)
+    parts = address_parts(given)
     if parts is None:
         raise BadOption(
             f"{variable or 'endpoint'}={_shown(given)} cannot be used: it must be an address such as http://localhost:4318"
@@ -54,15 +54,6 @@ def receiver_of(given: str, *, variable: str | None = None) -> Receiver:
     address = parts._replace(netloc=place, fragment="").geturl()
     headers = {"Authorization": f"Basic {b64encode(unquote(user).encode()).decode()}"} if is_named else {}
     return Receiver(traces_address(address) if variable is None else address, headers)
-
-
-def _parts(given: Any) -> SplitResult | None:
-    try:
-        parts = urlsplit(given.strip())
-        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except (AttributeError, ValueError):
-        return None
-    return parts if is_whole and parts.geturl().isprintable() and " " not in parts.geturl() else None
 
 
 def _shown(given: Any) -> str:

@@ -55,7 +55,7 @@ class Folder:
     def at(cls, path: Path, *, make: bool, writable_by_others: int = 0o022) -> Folder:
         """Open the folder at `path`, made first when it is missing and `make` is set."""
         if make and not path.is_dir():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
             _make(path, None)
         return _opened(path, path, None, writable_by_others)
 

@@ -11,6 +11,7 @@ import itertools
 from typing import Final
 
 from .._value import Value, evolve
+from ..transport import Answer
 from .record import Kind, Record
 
 __all__ = ["Suspects"]
@@ -36,10 +37,10 @@ class Suspect(Value):
     not_before: float = 0.0
     is_others_turn: bool = False
 
-    def failed(self, now: float, progress_at: float) -> Suspect:
-        """It failed again; something else was last taken at `progress_at`."""
+    def failed(self, now: float, taken_at: float) -> Suspect:
+        """It failed again; something else was last taken at `taken_at`."""
         failures, proofs, rest = self.failures + 1, self.proofs, 0.0
-        if progress_at > self.failed_at:
+        if taken_at > self.failed_at:
             rest = min(LONGEST_REST, FIRST_REST * 2.0**proofs)
             proofs += 1
         return Suspect(self.payload, now, failures, proofs, now + rest, failures >= PATIENCE)
@@ -50,19 +51,21 @@ class Suspects:
 
     def __init__(self) -> None:
         self._first: dict[Lane, Suspect] = {}
-        self._ahead: set[int] = set()
+        self._ahead: dict[int, Answer] = {}
         self._turns = 0
 
-    def taken(self, records: list[Record]) -> int:
-        """How many of the first records were taken already, before what was in front of them."""
-        count = 0
-        while self._ahead and count < len(records) and hash(records[count].payload) in self._ahead:
-            self._ahead.discard(hash(records[count].payload))
-            count += 1
-        return count
+    def answered(self, records: list[Record]) -> list[Answer]:
+        """The answers to the first records that were sent already, before what was in front of them."""
+        answers: list[Answer] = []
+        for record in records:
+            answer = self._ahead.pop(hash(record.payload), None)
+            if answer is None:
+                break
+            answers.append(answer)
+        return answers
 
-    def untaken(self, records: list[Record]) -> list[Record]:
-        """The first records up to one that was taken already."""
+    def unanswered(self, records: list[Record]) -> list[Record]:
+        """The first records up to one that was answered already."""
         if not self._ahead:
             return records
         return list(itertools.takewhile(lambda record: hash(record.payload) not in self._ahead, records))
@@ -85,16 +88,16 @@ class Suspects:
         self._turns += 1
         return others[self._turns % len(others)], 0.0
 
-    def failed(self, lane: Lane, record: Record, now: float, progress_at: float) -> bool:
+    def failed(self, lane: Lane, record: Record, now: float, taken_at: float) -> bool:
         """The first record of a lane failed when it was sent alone. Whether it is to be given up."""
         suspect = self._first.get(lane)
         if suspect is None or suspect.payload != record.payload:
             suspect = Suspect(record.payload, now)
         else:
-            suspect = suspect.failed(now, progress_at)
+            suspect = suspect.failed(now, taken_at)
         self._first[lane] = suspect
         return suspect.proofs >= PROOFS
 
-    def passed(self, record: Record) -> None:
-        """A record was taken before what is in front of it."""
-        self._ahead.add(hash(record.payload))
+    def passed(self, record: Record, answer: Answer) -> None:
+        """A record was taken, or will never be, before what is in front of it."""
+        self._ahead[hash(record.payload)] = evolve(answer, headers={}, body=b"")

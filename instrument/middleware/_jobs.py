@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from .. import _guard
+from ..errors import BadOption
 from ..options import HEALTH_CHECKS
 from ..recording import HUB
 from ._request_data import Head
@@ -40,7 +41,8 @@ class Jobs:
         """What the keywords of a middleware say."""
         accepts = routes if callable(routes) else under(routes)
         bits = (ISOLATION if isolation else 0) | (TRANSACTIONS if transactions else 0) | (ERRORS if errors else 0)
-        return cls(bits, frozenset(method.upper() for method in methods), accepts)
+        named = [methods] if isinstance(methods, str) else methods
+        return cls(bits, frozenset(method.upper() for method in named), accepts)
 
     def takes(self, head: Head) -> bool:
         """Whether this request goes to one of the routes that are traced."""
@@ -57,9 +59,15 @@ def under(routes: Iterable[str] | None) -> Callable[[Head], bool] | None:
     """Accepts paths that are, or lie below, one of the prefixes `routes`; `None`: all."""
     if routes is None:
         return None
-    prefixes = tuple(one.rstrip("/") for one in ([routes] if isinstance(routes, str) else routes))
+    prefixes = tuple(map(_prefix, [routes] if isinstance(routes, str) else routes))
 
     def accepts(head: Head) -> bool:
         return any(head.path == prefix or head.path.startswith(prefix + "/") for prefix in prefixes)
 
     return accepts
+
+
+def _prefix(given: str) -> str:
+    if not isinstance(given, str) or not given.startswith("/"):
+        raise BadOption(f"routes={given!r} cannot be used: the prefix of a path begins with a slash, as in '/api'")
+    return given.rstrip("/")

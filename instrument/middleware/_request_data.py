@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from urllib.parse import parse_qsl, quote
 
 from ..options import Options
 
-__all__ = ["BODY_LIMITS", "Head", "clean_path", "parsed_body", "request_data"]
+__all__ = ["BODY_LIMITS", "Head", "clean_path", "is_personal", "parsed_body", "request_data"]
 
 FILTERED = "[Filtered]"
 HEADERS = 100
@@ -31,6 +31,7 @@ PERSONAL = frozenset(
         "cf-connecting-ip",
         "cookie",
         "forwarded",
+        "from",
         "proxy-authorization",
         "set-cookie",
         "true-client-ip",
@@ -43,12 +44,20 @@ PERSONAL = frozenset(
 )
 """Headers that tell who somebody is, or let one pass for somebody. Their values are sent only where that is wanted."""
 
+_PERSONAL = re.compile(
+    r"forwarded(?!-(?:host|port|prefix|proto|protocol|scheme|ssl)$)|-ip(?!fs)|(?:client|socket)ip|remote-"
+    r"|-user(?!-agent)|-e?mail|(?:client|external)-addr|client-cert|principal|oidc"
+)
+"""What the names of others like them have in them: proxies and logins in front of a program have names of their own."""
+
 OF_TRACE = frozenset({"baggage", "sentry-trace", "traceparent", "tracestate"})
 """Headers that are not shown: what they say is the trace's context, or for services of other vendors alone."""
 
 NAMES = 500
 """Names of headers that are remembered. They come from clients, so not all of them are."""
 LONGEST_NAME = 100
+LINES = 300
+"""How many headers of a request are looked at."""
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@-]*")
@@ -67,7 +76,6 @@ class Head(Protocol):
 
     op: str
     origin: str
-    mechanism: str
     method: str
     """In upper case."""
     path: str
@@ -78,11 +86,11 @@ class Head(Protocol):
     """The WSGI environ or the ASGI scope."""
     carrier_name: str
     body_of: Callable[[int], Any] | None
-    """Where a framework tells what it has read of the body, if that is not longer than so many bytes."""
+    """Where a framework tells what it has read of the body: `TOO_LONG` if it has more than so many bytes."""
     user_of: Callable[[], dict[str, Any] | None] | None
     """Where a framework tells whom it has found to be logged in, without asking anybody for it."""
-    personal: frozenset[str]
-    """The names in `PERSONAL` as `shown_headers` spells them."""
+    personal: ClassVar[set[str]]
+    """The names that `is_personal` and that were seen so far, as `shown_headers` spells them."""
 
     @property
     def headers(self) -> Any:
@@ -94,8 +102,8 @@ class Head(Protocol):
     def shown_headers(self) -> dict[str, str]:
         """The same, in a mapping of its own, by their names as events show them, without those in `OF_TRACE`."""
 
-    def scheme_and_host(self) -> tuple[str, str | None, tuple[str, str]]:
-        """The scheme, the `Host` header, and the server's own name and port."""
+    def scheme_and_host(self, shown: dict[str, str]) -> tuple[str, str | None, tuple[str, str]]:
+        """The scheme, the `Host` among the headers, and the server's own name and port."""
 
     def query(self) -> str:
         """What stands behind the question mark, as it came."""
@@ -104,21 +112,22 @@ class Head(Protocol):
         """The address of the other end of the connection."""
 
     def body(self, limit: int) -> Any:
-        """The parsed body, where somebody has read it already and it is not longer than `limit` bytes."""
+        """The parsed body, where somebody has read it already: `TOO_LONG` if it has more than `limit` bytes."""
 
 
 def request_data(head: Head, options: Options) -> dict[str, Any]:
     """What an event says of the request. Without `send_default_pii` nothing that tells who it was."""
-    scheme, host, server = head.scheme_and_host()
+    shown = head.shown_headers()
+    scheme, host, server = head.scheme_and_host(shown)
     if host and len(host) > _LONGEST_HOST:
         host = None
     data: dict[str, Any] = {"method": head.method, "url": _origin(scheme, host, server) + _encoded(head.path)}
     query = head.query()
     if query:
         data["query_string"] = query
-    data["headers"] = shown = head.shown_headers()
     if len(shown) > HEADERS:
-        data["headers"] = shown = dict(islice(shown.items(), HEADERS))
+        shown = dict(islice(shown.items(), HEADERS))
+    data["headers"] = shown
     data["env"] = env = {"SERVER_NAME": server[0], "SERVER_PORT": server[1]}
     if options.send_default_pii:
         headers = head.header_map()
@@ -142,26 +151,54 @@ def clean_path(path: str) -> str:
     if not path.startswith("/"):
         _, mark, rest = path.partition("://")
         path = f"/{rest.partition('/')[2]}" if mark else f"/{path}" if path else "/"
-    return path if path.isprintable() else _encoded(path)
+    return path if path.isprintable() else _Encoded(_encoded(path))
+
+
+class _Encoded(str):
+    """A path that is in the form of a URL already."""
+
+
+class LeftOut(str):
+    """In place of a body an empty text, which knows the rule that events give as the reason."""
+
+    remark: str
+
+    @classmethod
+    def by(cls, remark: str) -> LeftOut:
+        """The text for a rule of the protocol."""
+        made = cls()
+        made.remark = remark
+        return made
+
+
+TOO_LONG = LeftOut.by("!config")
+"""A body that is longer than `max_request_body_size` allows."""
+UNREADABLE = LeftOut.by("!raw")
+"""A body that is no JSON and no form, or a broken one."""
+
+
+def is_personal(name: str) -> bool:
+    """Whether a header, by its name in lower case, tells who somebody is."""
+    return name in PERSONAL or _PERSONAL.search(name) is not None
 
 
 def parsed_body(raw: bytes, content_type: str) -> Any:
-    """A JSON or form body as data, or `None` for anything else. Of files in a form only the name and kind are told."""
+    """A JSON or form body as data, anything else as `UNREADABLE`. Of files in a form the name and kind are told."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
         try:
             return json.loads(raw)
         except (ValueError, RecursionError):
-            return None
+            return UNREADABLE
     if kind == "application/x-www-form-urlencoded":
         try:
             return as_form(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=HEADERS))
         except ValueError:
-            return None
+            return UNREADABLE
     if kind == "multipart/form-data":
         boundary = _BOUNDARY.search(content_type)
-        return as_form(_fields(raw, boundary[1].encode())) or None if boundary is not None else None
-    return None
+        return as_form(_fields(raw, boundary[1].encode())) or UNREADABLE if boundary is not None else UNREADABLE
+    return UNREADABLE
 
 
 def _fields(raw: bytes, boundary: bytes) -> Iterator[tuple[str, Any]]:
@@ -192,6 +229,18 @@ def as_form(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return form
 
 
+def read_form(pairs: Iterable[tuple[str, Any]], limit: int) -> Any:
+    """The fields of a form that a framework has taken apart, whose length in bytes nobody may have told."""
+    room = limit
+    fields = []
+    for key, value in pairs:
+        room -= len(key) + (len(value) if type(value) is str else 0)
+        if room < 0:
+            return TOO_LONG
+        fields.append((key, value))
+    return as_form(fields) or None
+
+
 @lru_cache(maxsize=64)
 def _origin(scheme: str, host: str | None, server: tuple[str, str]) -> str:
     """What a URL begins with. A `Host` that cannot be one is not believed."""
@@ -214,6 +263,6 @@ def _cookies(text: str) -> dict[str, str] | str:
 
 
 def _encoded(path: str) -> str:
-    if _PLAIN_PATH.fullmatch(path) is not None:
+    if _PLAIN_PATH.fullmatch(path) is not None or type(path) is _Encoded:
         return path
     return quote(path[:8192], safe="/~!$&'()*+,;=:@", errors="replace")

@@ -12,6 +12,7 @@ from typing import Any
 from .. import _guard
 from ..recording import NoopTransaction, Transaction, begin_transaction, get_span, set_span
 from ._http import Incoming
+from ._jobs import TRANSACTIONS
 
 __all__ = ["Conversation"]
 
@@ -21,7 +22,7 @@ Message = MutableMapping[str, Any]
 class Conversation:
     """One websocket, seen from between server and application."""
 
-    __slots__ = ("_message", "_receive", "_request", "_send")
+    __slots__ = ("_message", "_opening", "_receive", "_request", "_send")
 
     def __init__(
         self,
@@ -32,17 +33,21 @@ class Conversation:
         self._request = request
         self._receive = receive
         self._send = send
+        self._opening = request.transaction if request.owns & TRANSACTIONS else None
         self._message: Transaction | None = None
 
     async def receive(self) -> Message:
         """What the server gives the application. The message before has been dealt with when the next is asked for."""
-        self._end_message()
+        if self._message is not None:
+            self._end_message()
+            self._request.work_in(self._opening)
         message = await self._receive()
         kind = message["type"]
         if kind == "websocket.receive":
             _guard.guarded("websocket message", None, self._begin_message, message)
         elif kind == "websocket.disconnect":
             self._request.is_gone = True
+            self._request.lost = message
         return message
 
     async def send(self, message: Message) -> None:
@@ -55,20 +60,14 @@ class Conversation:
             request.code = int(message.get("status") or 403)
         elif kind == "websocket.close" and request.code is None:
             request.code = 403
-        await self._send(message)
-        if kind in ("websocket.accept", "websocket.close"):
+        try:
+            await self._send(message)
+        except OSError as error:
+            request.is_gone = True
+            request.lost = error
+            raise
+        if kind in ("websocket.accept", "websocket.close") and self._message is None:
             request.finish()
-
-    def failed(self, error: BaseException) -> None:
-        """The application has let `error` through."""
-        request, message = self._request, self._message
-        if message is not None:
-            message.set_status("internal_error")
-            request.transaction, opening = message, request.transaction
-            request.failed(error)
-            request.transaction = opening
-        else:
-            request.failed(error)
 
     def end(self) -> None:
         """The application has returned."""
@@ -76,7 +75,7 @@ class Conversation:
         self._request.finish()
 
     def _begin_message(self, message: Message) -> None:
-        opening = self._request.transaction
+        opening = self._opening
         if opening is None:
             return
         set_span(None)
@@ -91,6 +90,7 @@ class Conversation:
                 "websocket.message.size": len(content),
             }
         self._message = begun
+        self._request.work_in(begun)
         begun.__enter__()
 
     def _end_message(self) -> None:
@@ -98,7 +98,7 @@ class Conversation:
         if message is None:
             return
         if message.status is None:
-            message.set_status("ok")
+            message.set_status("cancelled" if self._request.is_gone else "ok")
         message.finish()
         if get_span() is None:
-            set_span(self._request.transaction)
+            set_span(self._opening)

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import _guard
 from ..recording import HUB
 from ._http import Incoming
 from ._jobs import METHODS, Jobs
-from ._request_data import BODY_LIMITS, LONGEST_NAME, NAMES, OF_TRACE, PERSONAL, Head, clean_path, parsed_body
+from ._request_data import (
+    BODY_LIMITS,
+    LINES,
+    LONGEST_NAME,
+    NAMES,
+    OF_TRACE,
+    PERSONAL,
+    TOO_LONG,
+    Head,
+    clean_path,
+    is_personal,
+    parsed_body,
+)
 from ._websocket import Conversation
 
 __all__ = ["ScopeHead", "Tracing"]
@@ -62,7 +74,7 @@ class Tracing:
         try:
             await self.app(scope, watch.receive, watch.send)
         except BaseException as error:
-            watch.failed(error)
+            request.let_through(error, _guard.foreign("status of an error", None, _answer, request, error))
             raise
         finally:
             watch.end()
@@ -76,9 +88,10 @@ _BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.respo
 class Exchange:
     """One HTTP request and its answer, seen from between server and application."""
 
-    __slots__ = ("_receive", "_request", "_send")
+    __slots__ = ("_is_over", "_receive", "_request", "_send")
 
     def __init__(self, request: Incoming, receive: Receive, send: Send) -> None:
+        self._is_over = False
         self._request = request
         self._receive = receive
         self._send = send
@@ -90,7 +103,12 @@ class Exchange:
         if message["type"] == "http.request":
             request.head.keep(message)  # type: ignore[attr-defined]  # it is a ScopeHead
         elif message["type"] == "http.disconnect":
-            request.is_gone = True
+            if self._is_over:
+                # It follows every answer, on some servers while they still take the last part.
+                request.finish()
+            else:
+                request.is_gone = True
+                request.lost = message
         return message
 
     async def send(self, message: Message) -> None:
@@ -99,17 +117,15 @@ class Exchange:
         kind = message["type"]
         if kind == "http.response.start":
             request.code = _code(message.get("status"))
+        self._is_over = kind in _BODIES and not message.get("more_body")
         try:
             await self._send(message)
-        except OSError:
+        except OSError as error:
             request.is_gone = True
+            request.lost = error
             raise
-        if kind in _BODIES and not message.get("more_body"):
+        if self._is_over:
             request.finish()
-
-    def failed(self, error: BaseException) -> None:
-        """The application has let `error` through."""
-        self._request.failed(error)
 
     def end(self) -> None:
         """The application has returned."""
@@ -122,9 +138,9 @@ class ScopeHead:
     __slots__ = (
         "_chunks",
         "_room",
+        "answers_errors",
         "body_of",
         "carrier",
-        "mechanism",
         "method",
         "op",
         "origin",
@@ -134,12 +150,12 @@ class ScopeHead:
     )
 
     carrier_name = "asgi_scope"
-    personal = PERSONAL
+    personal: ClassVar[set[str]] = set(PERSONAL)
 
     def __init__(self, scope: Scope, origin: str, route: str | None = None) -> None:
         self.carrier = scope
+        self.answers_errors = "starlette.exception_handlers" in scope
         self.origin = origin
-        self.mechanism = origin.rpartition(".")[2]
         self.route = route
         self.op = "http.server" if scope["type"] == "http" else "websocket.server"
         self.method = str(scope.get("method") or "GET").upper()
@@ -151,8 +167,9 @@ class ScopeHead:
 
     @property
     def headers(self) -> Any:
-        """The list of pairs of bytes."""
-        return self.carrier.get("headers") or ()
+        """The list of pairs of bytes, as far as it is looked at."""
+        lines = self.carrier.get("headers") or ()
+        return lines if len(lines) <= LINES else lines[:LINES]
 
     def header_map(self) -> dict[str, str]:
         """The headers by their names in lower case; those that came several times joined by commas."""
@@ -176,10 +193,9 @@ class ScopeHead:
                 found[name] = value.decode("latin-1")
         return found
 
-    def scheme_and_host(self) -> tuple[str, str | None, tuple[str, str]]:
-        """The scheme, the `Host` header, and the server's own name and port."""
-        scope = self.carrier
-        host = next((value.decode("latin-1") for key, value in self.headers if key == b"host"), None)
+    def scheme_and_host(self, shown: dict[str, str]) -> tuple[str, str | None, tuple[str, str]]:
+        """The scheme, the `Host` among the headers, and the server's own name and port."""
+        scope, host = self.carrier, shown.get("host")
         name, port = scope.get("server") or ("", None)
         return scope.get("scheme", "http"), host, (str(name or ""), str(port) if port else "")
 
@@ -209,6 +225,8 @@ class ScopeHead:
         """What the application has read of the body, parsed."""
         if self.body_of is not None:
             return self.body_of(limit)
+        if self._room is not None and self._room < 0:
+            return TOO_LONG
         if not self._chunks:
             return None
         kind = next((value for key, value in self.headers if key == b"content-type"), b"")
@@ -222,13 +240,27 @@ _header_names: dict[bytes, str] = {}
 def _header_name(key: bytes) -> str:
     name = key.decode("latin-1").lower()
     name = "" if name in OF_TRACE else name
-    if len(_header_names) < NAMES and len(key) <= LONGEST_NAME:
+    is_kept = len(_header_names) < NAMES and len(key) <= LONGEST_NAME
+    if name not in ScopeHead.personal and is_personal(name):
+        if not is_kept:
+            return ""
+        ScopeHead.personal.add(name)
+    if is_kept:
         _header_names[key] = name
     return name
 
 
 CHUNKS = 200
 """A body that comes in more parts than this is not shown."""
+
+
+def _answer(request: Incoming, error: BaseException) -> int | None:
+    """The status that a Starlette around the middleware is going to answer `error` with, if there is one."""
+    if request.code is not None or not getattr(request.head, "answers_errors", False):
+        return None
+    code: Any = getattr(error, "status_code", None)
+    kinds = {(kind.__module__, kind.__name__) for kind in type(error).__mro__}
+    return _code(code) if ("starlette.exceptions", "HTTPException") in kinds else None
 
 
 def _code(status: Any) -> int | None:

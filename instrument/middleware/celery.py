@@ -5,19 +5,24 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
+from functools import wraps
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
 from celery import Celery, signals
+from celery.exceptions import TaskPredicate
 
 from .. import _guard, api
 from .._clock import wall
+from ..propagation import merge_baggage
 from ..recording import (
     HUB,
     NoopTransaction,
     Scope,
     ScopeBlock,
+    SuppressBlock,
     Transaction,
     begin_transaction,
     capture_error,
@@ -25,6 +30,7 @@ from ..recording import (
     here,
     is_suppressed,
     span,
+    stand_for,
 )
 
 __all__ = ["trace"]
@@ -35,6 +41,9 @@ _HEADERS = ("sentry-trace", "baggage", "traceparent", "tracestate")
 _SENT = "sentry-task-enqueued-time"
 """The header with the seconds since 1970 at which a message was sent, as Sentry's own SDK names and writes it."""
 _STATUS = {"SUCCESS": "ok", "FAILURE": "internal_error", "RETRY": "aborted", "REJECTED": "aborted", "IGNORED": "ok"}
+_TOO_LONG = "Hard time limit (%ss) exceeded for %s[%s]"
+_EXITED = "Process %r pid:%r exited with %r"
+"""What is logged of a task's time limit, and of the process that was stopped for it."""
 _traced: WeakSet[Any] = WeakSet()
 
 
@@ -55,6 +64,7 @@ def trace(app: Celery) -> Celery:
         (signals.task_prerun, _before),
         (signals.task_failure, _failed),
         (signals.task_postrun, _after),
+        (signals.worker_init, _work_begins),
     ):
         signal.connect(receiver, weak=False, dispatch_uid=f"instrument.{receiver.__name__}")
     return app
@@ -70,7 +80,8 @@ def _publishing(app: Celery, send_task: Callable[..., Any]) -> Callable[..., Any
             current.update_data({"sentry.origin": ORIGIN, "messaging.system": _system(app, "broker_write_url")})
             if options.get("retries"):
                 current.set_data("messaging.message.retry.count", options["retries"])
-            options["headers"] = {**(options.get("headers") or {}), **_outgoing(), _SENT: f"{wall() / 1e9:.6f}"}
+            given = options.get("headers") or {}
+            options["headers"] = {**given, **_outgoing(given), _SENT: f"{wall() / 1e9:.6f}"}
             result = send_task(name, *args, **options)
             current.set_data("messaging.message.id", str(getattr(result, "id", "")))
             return result
@@ -78,11 +89,15 @@ def _publishing(app: Celery, send_task: Callable[..., Any]) -> Callable[..., Any
     return send
 
 
-def _outgoing() -> dict[str, str]:
-    """The headers for a message. Outside of any unit of work each task begins a trace of its own."""
+def _outgoing(given: Mapping[str, Any]) -> dict[str, str]:
+    """The headers for a message that has some already. Outside of any unit of work each task begins its own trace."""
     if here() is None and get_scope() is None and HUB.scope.trace.incoming is None:
         return {}
-    return api.trace_headers()
+    ours = api.trace_headers()
+    written = given.get("baggage")
+    if ours and isinstance(written, str):
+        ours["baggage"] = merge_baggage(written, ours.get("baggage"))
+    return ours
 
 
 class _Run:
@@ -92,7 +107,7 @@ class _Run:
         request = task.request
         eager = bool(getattr(request, "is_eager", False))
         job = {"task": task.name, "args": args, "kwargs": kwargs}
-        headers = _outgoing() if eager else _incoming(request)
+        headers = _outgoing({}) if eager else _incoming(request)
         self.transaction: Transaction = begin_transaction(
             "queue.process", task.name, source="task", headers=headers, sampling_context={"celery_job": job}
         )
@@ -116,7 +131,9 @@ class _Run:
         """The attempt is over; without a state, because an exception is on its way to the caller."""
         error = sys.exc_info()[1] if state is None else None
         if error is not None:
-            capture_error(error, mechanism="celery", handled=False)
+            # The end of a process is told where it is noticed.
+            if isinstance(error, Exception):
+                capture_error(error, mechanism="celery", handled=False)
             state = "FAILURE"
         self.transaction.set_status(_STATUS.get(state or "", "unknown_error"))
         self.transaction.__exit__(None, None, None)
@@ -129,11 +146,52 @@ def _before(sender: Any = None, task_id: str = "", args: Any = (), kwargs: Any =
         setattr(sender.request, _RUN, run)
 
 
-def _failed(sender: Any = None, exception: BaseException | None = None, **_: Any) -> None:
+def _failed(
+    sender: Any = None, task_id: str = "", exception: BaseException | None = None, einfo: Any = None, **_: Any
+) -> None:
     if sender is None or sender.app not in _traced or exception is None:
         return
-    if not isinstance(exception, tuple(getattr(sender, "throws", ()) or ())):
-        capture_error(exception, mechanism="celery", handled=False)
+    runs_here = getattr(sender.request, _RUN, None) is not None
+    # Of what cannot be pickled Celery tells a stand-in.
+    error = (runs_here and sys.exc_info()[1]) or exception
+    if isinstance(error, (TaskPredicate, *(getattr(sender, "throws", ()) or ()))):
+        return
+    if runs_here:
+        capture_error(error, mechanism="celery", handled=False)
+        if error is not exception:
+            # What was captured is not captured again as what Celery logs in its place.
+            _guard.guarded("task", None, stand_for, error, exception)
+    elif sender.request.id == task_id and HUB.is_recording:
+        _guard.guarded("lost task", None, _lost, sender, error, einfo)
+
+
+def _lost(task: Any, error: BaseException, einfo: Any) -> None:
+    """A task ran in a process that was lost or stopped, and cannot tell of it. It is not told here that it ran."""
+    place = begin_transaction("queue.process", task.name, source="task", headers=_incoming(task.request), sampled=False)
+    with ScopeBlock(Scope(HUB, place.trace), isolated=True), place:
+        capture_error(error, mechanism="celery", handled=False)
+    if hasattr(einfo, "exception"):
+        # It is logged from there: now it is seen to be the same.
+        einfo.exception = error
+
+
+def _work_begins(**_: Any) -> None:
+    """This process is a worker: what it logs of tasks that took too long is captured as what it is, and not as text."""
+    for module in map(import_module, ("celery.worker.request", "billiard.pool")):
+        if not hasattr(module.error, _RUN):
+            vars(module)["error"] = _quiet(module.error)
+
+
+def _quiet(log: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(log)
+    def error(message: Any, *args: Any, **kwargs: Any) -> Any:
+        if (message == _TOO_LONG) or (message == _EXITED and "signal 15" in str(args[-1:])):
+            with SuppressBlock():
+                return log(message, *args, **kwargs)
+        return log(message, *args, **kwargs)
+
+    setattr(error, _RUN, True)
+    return error
 
 
 def _after(sender: Any = None, state: str | None = None, **_: Any) -> None:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial, wraps
+from types import FunctionType, MethodType
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import AsyncToSync, SyncToAsync, iscoroutinefunction, markcoroutinefunction
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.core.handlers.base import BaseHandler
+from django.core.handlers.exception import convert_exception_to_response
 from django.core.signals import got_request_exception
+from django.http import Http404
+from django.http.multipartparser import MultiPartParserError
 from django.template.backends import django as template_backend
 from django.utils.safestring import SafeString, mark_safe
 
@@ -16,14 +22,26 @@ from .. import _guard, api
 from ..recording import here, span
 from ._http import Incoming, Layer, incoming_of
 from ._jobs import METHODS, Jobs
-from ._request_data import Head, as_form, parsed_body
+from ._request_data import TOO_LONG, Head, parsed_body, read_form
 from .asgi import ScopeHead
-from .wsgi import Body, EnvironHead
+from .wsgi import Body, EnvironHead, note_disconnect
 
 __all__ = ["Tracing", "trace_meta"]
 
 ORIGIN = "auto.http.django"
 _MARK = "_instrument"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ANSWERED = {Http404: 404, PermissionDenied: 403, SuspiciousOperation: 400, BadRequest: 400, MultiPartParserError: 400}
+_DEEPEST = 3
+"""How many functions around one another are looked into for what a middleware calls."""
+
+
+async def _nobody(request: Any) -> None:
+    """Given to Django to see what it makes of an asynchronous handler."""
+
+
+_LINKS = frozenset(convert_exception_to_response(made).__code__ for made in (_nobody, print))
+"""The code of what Django puts around each middleware: what a middleware calls is known by it."""
 
 
 class Tracing:
@@ -52,6 +70,7 @@ class Tracing:
             vars(self)["process_view"] = _process_view_async
         got_request_exception.connect(_let_through, dispatch_uid=_MARK, weak=False)
         _watch_templates()
+        _watch_views()
 
     def __call__(self, request: Any) -> Any:
         """The response, or, in an asynchronous handler, an awaitable of it."""
@@ -61,7 +80,7 @@ class Tracing:
         if incoming is None:
             return self.get_response(request)
         try:
-            return _answered(incoming, self.get_response(request))
+            return _answered(incoming, request, self.get_response(request))
         except BaseException as error:
             _broken(incoming, error)
             raise
@@ -73,7 +92,7 @@ class Tracing:
         if incoming is None:
             return await self.get_response(request)
         try:
-            return _answered(incoming, await self.get_response(request))
+            return _answered(incoming, request, await self.get_response(request))
         except BaseException as error:
             _broken(incoming, error)
             raise
@@ -117,9 +136,11 @@ def _name(request: Any) -> None:
         incoming.name("/" + _plain_route(request.resolver_match.route or ""))
 
 
-def _answered(incoming: Incoming, response: Any) -> Any:
+def _answered(incoming: Incoming, request: Any, response: Any) -> Any:
     """The response, such that the request ends with its body."""
     incoming.code = response.status_code
+    if incoming.code in _REDIRECTS and request.resolver_match is None:
+        incoming.unmatched()
     if not getattr(response, "streaming", False):
         incoming.finish()
         incoming.let_go()
@@ -134,6 +155,7 @@ def _answered(incoming: Incoming, response: Any) -> Any:
 
 
 def _broken(incoming: Incoming, error: BaseException) -> None:
+    note_disconnect(incoming, error)
     incoming.failed(error)
     incoming.finish()
     incoming.let_go()
@@ -177,61 +199,103 @@ class AsyncBody:
 
 
 def _layered(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """`call`, and every middleware that it leads to, as spans around one another; the innermost is the view."""
-    target: Any = call
-    while True:
-        inner = getattr(target, "__wrapped__", None) or getattr(target, "func", None)
-        if inner is None or inner is target:
-            break
-        target = inner
-    if callable(getattr(target, "get_response", None)):
-        target.get_response = _layered(target.get_response)
-    is_view = getattr(target, "__name__", "") in ("_get_response", "_get_response_async")
+    """`call`, and every middleware that it leads to, as spans around one another."""
+    target = _target(call)
+    if getattr(target, "__name__", "") in ("_get_response", "_get_response_async"):
+        return call
+    _put_layers(target)
     name = getattr(target, "__qualname__", type(target).__qualname__)
+    return _spanned(call, "middleware.django", name.partition(".<locals>")[0])
 
-    def open_layer(request: Any) -> Layer | None:
-        incoming = _incoming_of(request)
-        if incoming is None or incoming.transaction is None:
-            return None
-        return Layer(incoming, "view.render", "no view") if is_view else Layer(incoming, "middleware.django", name)
 
+def _target(call: Any) -> Any:
+    """The middleware, or the handler's method, below what Django has put around it."""
+    while True:
+        if type(call) is SyncToAsync:
+            call = call.func
+        elif type(call) is AsyncToSync:
+            call = call.awaitable
+        elif type(call) is FunctionType and call.__code__ in _LINKS:
+            call = vars(call)["__wrapped__"]
+        else:
+            return call
+
+
+def _put_layers(middleware: Any, depth: int = 0) -> None:
+    """Put a layer where a middleware keeps what comes after it: an attribute of any name, or a function's variable."""
+    if type(middleware) is MethodType:
+        middleware = middleware.__self__
+    kept: dict[str, Any] = getattr(middleware, "__dict__", {})
+    for name, value in list(kept.items()):
+        if _target(value) is not value:
+            kept[name] = _layered(value)
+    for cell in getattr(middleware, "__closure__", None) or ():
+        try:
+            value = cell.cell_contents
+        except ValueError:
+            continue
+        if _target(value) is not value:
+            cell.cell_contents = _layered(value)
+        elif type(value) is FunctionType and depth < _DEEPEST:
+            _put_layers(value, depth + 1)
+
+
+def _watch_views() -> None:
+    """The call of a view becomes a span, whatever the middlewares around it are."""
+    original = BaseHandler.make_view_atomic
+    if hasattr(original, _MARK):
+        return
+
+    @wraps(original)
+    def make_view_atomic(self: Any, view: Any) -> Any:
+        made = original(self, view)
+        return made if here() is None else _spanned(made, "view.render", _view_name(view))
+
+    setattr(make_view_atomic, _MARK, True)
+    BaseHandler.make_view_atomic = make_view_atomic
+
+
+def _view_name(view: Any) -> str:
+    view = getattr(view, "view_class", view)
+    return f"{view.__module__}.{getattr(view, '__qualname__', type(view).__qualname__)}"
+
+
+def _spanned(call: Callable[..., Any], op: str, name: str) -> Callable[..., Any]:
+    """`call`, whose first argument is a request, as a span of the request's transaction."""
     if iscoroutinefunction(call):
 
         @wraps(call)
-        async def layer_async(request: Any) -> Any:
-            layer = open_layer(request)
-            if layer is None:
-                return await call(request)
-            with layer as current:
+        async def in_layer_async(request: Any, *args: Any, **kwargs: Any) -> Any:
+            incoming = _incoming_of(request)
+            if incoming is None or incoming.transaction is None:
+                return await call(request, *args, **kwargs)
+            with Layer(incoming, op, name, _code_of):
                 try:
-                    return await call(request)
-                finally:
-                    if is_view:
-                        current.description = _view_name(request)
+                    return await call(request, *args, **kwargs)
+                except OSError as error:
+                    note_disconnect(incoming, error)
+                    raise
 
-        return layer_async
+        return in_layer_async
 
     @wraps(call)
-    def layer_sync(request: Any) -> Any:
-        layer = open_layer(request)
-        if layer is None:
-            return call(request)
-        with layer as current:
+    def in_layer(request: Any, *args: Any, **kwargs: Any) -> Any:
+        incoming = _incoming_of(request)
+        if incoming is None or incoming.transaction is None:
+            return call(request, *args, **kwargs)
+        with Layer(incoming, op, name, _code_of):
             try:
-                return call(request)
-            finally:
-                if is_view:
-                    current.description = _view_name(request)
+                return call(request, *args, **kwargs)
+            except OSError as error:
+                note_disconnect(incoming, error)
+                raise
 
-    return layer_sync
+    return in_layer
 
 
-def _view_name(request: Any) -> str:
-    match = request.resolver_match
-    if match is None:
-        return "no view"
-    view = getattr(match.func, "view_class", match.func)
-    return f"{view.__module__}.{getattr(view, '__qualname__', type(view).__qualname__)}"
+def _code_of(error: BaseException) -> int | None:
+    """The status with which Django answers an exception; `None`: with a 500."""
+    return next((code for kind, code in _ANSWERED.items() if isinstance(error, kind)), None)
 
 
 def _plain_route(route: str) -> str:
@@ -244,6 +308,7 @@ def _let_through(sender: Any, request: Any = None, **_: Any) -> None:
     error = sys.exc_info()[1]
     incoming = _incoming_of(request) if request is not None else None
     if incoming is not None and error is not None:
+        note_disconnect(incoming, error)
         incoming.failed(error, "django")
 
 
@@ -288,10 +353,13 @@ def _read_already(request: Any, limit: int) -> Any:
     raw = known.get("_body")
     kind = request.META.get("CONTENT_TYPE", "")
     if raw:
-        return parsed_body(raw, kind) if len(raw) <= limit else None
+        return parsed_body(raw, kind) if len(raw) <= limit else TOO_LONG
     length = str(request.META.get("CONTENT_LENGTH") or "")
-    if "_post" not in known or not length.isdecimal() or int(length) > limit:
+    if length.isdecimal() and (len(length) > 18 or int(length) > limit):
+        return TOO_LONG
+    if "_post" not in known:
         return None
     fields = [(key, value) for key, values in known["_post"].lists() for value in values]
     files = [(key, one) for key, values in known.get("_files", {}).lists() for one in values]
-    return as_form([*fields, *((key, {"filename": one.name, "type": one.content_type}) for key, one in files)]) or None
+    told = ((key, {"filename": one.name, "type": one.content_type}) for key, one in files)
+    return read_form([*fields, *told], limit)

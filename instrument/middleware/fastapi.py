@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, routing
+from starlette.exceptions import HTTPException
 
 from .. import _guard
 from . import starlette
@@ -59,7 +60,7 @@ def _watch_dependencies() -> None:
 
     @wraps(solve)
     async def watched(*args: Any, **kwargs: Any) -> Any:
-        layer = _guard.guarded("dependencies", None, _layer, **kwargs)
+        layer = _guard.guarded("dependencies", None, _layer, kwargs.get("request"), kwargs.get("dependant"))
         if layer is None:
             return await solve(*args, **kwargs)
         with layer:
@@ -69,11 +70,17 @@ def _watch_dependencies() -> None:
     vars(routing)["solve_dependencies"] = watched
 
 
-def _layer(request: Any = None, dependant: Any = None, **_: Any) -> Layer | None:
+def _layer(request: Any, dependant: Any) -> Layer | None:
     """The span for the dependencies of a route, named after those that the route itself asks for."""
     wanted: list[Any] = getattr(dependant, "dependencies", None) or []
     incoming = incoming_of(request.scope) if wanted and request is not None else None
     if incoming is None or incoming.transaction is None:
         return None
     names = [getattr(one.call, "__name__", None) or type(one.call).__name__ for one in wanted[:MOST]]
-    return Layer(incoming, "middleware.fastapi", ", ".join(names) + (", ..." if len(wanted) > MOST else ""))
+    shown = ", ".join(names) + (", ..." if len(wanted) > MOST else "")
+    return Layer(incoming, "middleware.fastapi", shown, _code_of)
+
+
+def _code_of(error: BaseException) -> int | None:
+    """The status that FastAPI answers an exception of a dependency with."""
+    return int(error.status_code) if isinstance(error, HTTPException) else None

@@ -14,9 +14,9 @@ from .. import _guard
 from ..recording import span
 from ._http import Incoming, incoming_of
 from ._jobs import METHODS, under
-from ._request_data import Head, as_form, parsed_body
-from .jinja2 import trace_meta
-from .wsgi import Tracing
+from ._request_data import TOO_LONG, Head, parsed_body, read_form
+from .jinja2 import add_trace_meta
+from .wsgi import Tracing, note_disconnect
 
 __all__ = ["trace"]
 
@@ -53,7 +53,7 @@ def trace(
         origin=ORIGIN,
     )
     vars(app)["wsgi_app"] = tracing
-    app.context_processor(lambda: {"trace_meta": trace_meta})
+    _watch_templates(app)
     request_started.connect(_routed, app, weak=False)
     before_render_template.connect(_rendering, app, weak=False)
     template_rendered.connect(_rendered, app, weak=False)
@@ -77,7 +77,10 @@ def _accepting(app: Flask, routes: Iterable[str | Blueprint] | None) -> Callable
         if not blueprints:
             return False
         try:
-            rule, _ = app.url_map.bind_to_environ(head.carrier).match(return_rule=True)
+            adapter = app.create_url_adapter(app.request_class(head.carrier, populate_request=False))
+            if adapter is None:
+                return False
+            rule, _ = adapter.match(return_rule=True)
         except HTTPException:
             return False
         parents = str(rule.endpoint).split(".")[:-1]
@@ -99,16 +102,16 @@ def _routed(app: Flask, **_: Any) -> None:
         visit: Any = session
         incoming.head.user_of = partial(_user, g._get_current_object(), visit._get_current_object())
         if rule is not None:
-            incoming.name(rule.rule)
+            incoming.name(request.root_path + rule.rule)
+        else:
+            incoming.unmatched()
 
 
 def _let_through(app: Flask, exception: BaseException, **_: Any) -> None:
     """Flask is about to answer with a 500 what no handler of the program's has taken."""
     incoming = _current()
     if incoming is not None:
-        # A template that has failed is not told of by a signal.
-        while incoming.layers:
-            incoming.layers.pop().finish("internal_error")
+        note_disconnect(incoming, exception)
         incoming.failed(exception, "flask")
 
 
@@ -125,6 +128,37 @@ def _watch_server_errors(app: Flask) -> None:
         return answer
 
     vars(app)["handle_http_exception"] = watched
+
+
+def _watch_templates(app: Flask) -> None:
+    """Templates can call `trace_meta()`, also those that others import, and are seen to fail, which no signal tells.
+
+    Where Flask has not made its environment yet it is not made here: what the program sets until then belongs to it.
+    """
+    make = app.create_jinja_environment
+
+    def create_jinja_environment() -> Any:
+        return _prepared(make())
+
+    vars(app)["create_jinja_environment"] = create_jinja_environment
+    if "jinja_env" in vars(app):
+        _prepared(app.jinja_env)
+
+
+def _prepared(environment: Any) -> Any:
+    handle = environment.handle_exception
+
+    def handle_exception(source: str | None = None) -> Any:
+        incoming = _current()
+        # With a source it is a template that cannot be compiled: it has not begun to be rendered.
+        if source is None and incoming is not None and incoming.layers:
+            failed = incoming.layers.pop()
+            failed.finish("internal_error")
+            failed.leave()
+        handle(source)
+
+    environment.handle_exception = handle_exception
+    return add_trace_meta(environment)
 
 
 def _rendering(app: Flask, template: Any, **_: Any) -> None:
@@ -161,12 +195,12 @@ def _body(read: Any, limit: int) -> Any:
 def _read_already(read: Any, limit: int) -> Any:
     known = vars(read)
     if (read.content_length or 0) > limit:
-        return None
+        return TOO_LONG
     raw = known.get("_cached_data")
     if raw:
-        return parsed_body(raw, read.content_type or "") if len(raw) <= limit else None
+        return parsed_body(raw, read.content_type or "") if len(raw) <= limit else TOO_LONG
     if "form" not in known:
         return None
     fields = list(read.form.items(multi=True))
     files = [(key, {"filename": one.filename, "type": one.content_type}) for key, one in read.files.items(multi=True)]
-    return as_form([*fields, *files]) or None
+    return read_form([*fields, *files], limit)

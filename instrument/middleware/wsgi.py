@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
-from typing import Any, Final
+from functools import lru_cache, partial
+from itertools import islice
+from typing import Any, ClassVar, Final
 
 from .. import _guard
 from ._http import Incoming
 from ._jobs import METHODS, Jobs
-from ._request_data import LONGEST_NAME, NAMES, OF_TRACE, PERSONAL, Head, clean_path
+from ._request_data import LINES, LONGEST_NAME, NAMES, OF_TRACE, PERSONAL, Head, clean_path, is_personal
 
-__all__ = ["EnvironHead", "Tracing", "environ_path"]
+__all__ = ["EnvironHead", "Tracing", "environ_path", "note_disconnect"]
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 _COMPLETE = (list, tuple)
 """Bodies that are there as a whole: nothing is done while they are sent."""
+_DEEPEST = 5
+"""How many errors are looked at that were raised from one another."""
 
 
 class Tracing:
@@ -54,7 +57,7 @@ class Tracing:
 
         def started(status: str, *args: Any, **kwargs: Any) -> Any:
             request.code = _code(status) if type(status) is str else None
-            return start_response(status, *args, **kwargs)
+            return partial(_write, request, start_response(status, *args, **kwargs))
 
         try:
             body = self.app(environ, started)
@@ -63,6 +66,7 @@ class Tracing:
                 request.let_go()
                 return body
         except BaseException as error:
+            note_disconnect(request, error)
             request.failed(error)
             request.finish()
             request.let_go()
@@ -97,6 +101,7 @@ class Body:
             request.finish()
             raise
         except BaseException as error:
+            note_disconnect(request, error)
             request.failed(error)
             request.finish()
             raise
@@ -126,6 +131,54 @@ class Body:
             _guard.guarded("dropped answer", None, self._request.abandon)
 
 
+class SizedBody(Body):
+    """One that says how many parts it has, from which a server may know how long the answer is."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self._body)  # type: ignore[arg-type]  # it is taken for those that have it
+
+
+def _write(request: Incoming, write: Callable[[bytes], Any], part: bytes) -> Any:
+    """What `start_response` returns: an error of it is the server's, of which the request takes note."""
+    try:
+        return write(part)
+    except OSError as error:
+        request.lost = error
+        raise
+
+
+def note_disconnect(request: Incoming, error: BaseException) -> None:
+    """Take the client for gone if `error` is what the server raised where the body was read or the answer written.
+
+    Or what a framework says in its place, as Django does. An `OSError` of anything else is the application's.
+    """
+    if isinstance(error, OSError) and _guard.guarded("lost client", False, _is_of_server, request, error):
+        request.is_gone = True
+        request.lost = error
+
+
+def _is_of_server(request: Incoming, error: BaseException) -> bool:
+    """Whether the server has raised `error`, or what it was raised from, in its stream or what is below that."""
+    stream = request.head.carrier.get("wsgi.input")
+    # A reader written in C has no frame, but the socket below it does.
+    owners = [id(one) for one in (stream, getattr(stream, "raw", None)) if one is not None]
+    seen: BaseException | None = error
+    for _ in range(_DEEPEST):
+        if not isinstance(seen, OSError):
+            return False
+        if seen is request.lost:
+            return True
+        step = seen.__traceback__
+        while step is not None:
+            if id(step.tb_frame.f_locals.get("self")) in owners:
+                return True
+            step = step.tb_next
+        seen = seen.__cause__
+    return False
+
+
 def _close(request: Incoming, close: Callable[[], Any] | None) -> None:
     request.is_gone = request.transaction is not None and request.transaction.end_ticks is None
     try:
@@ -142,7 +195,7 @@ def _watched(request: Incoming, body: Iterable[bytes], environ: Environ) -> Iter
     """`body` such that the request ends with it. A file that the server may send by itself stays what it is."""
     wrapper = environ.get("wsgi.file_wrapper")
     if not isinstance(wrapper, type) or not isinstance(body, wrapper):
-        return Body(request, body)
+        return SizedBody(request, body) if hasattr(type(body), "__len__") else Body(request, body)
     end = Body(request, ()).close_complete
     close: Callable[[], Any] | None = getattr(body, "close", None)
 
@@ -163,16 +216,15 @@ def _watched(request: Incoming, body: Iterable[bytes], environ: Environ) -> Iter
 class EnvironHead:
     """The head of a request, read from a WSGI environ."""
 
-    __slots__ = ("body_of", "carrier", "mechanism", "method", "origin", "path", "route", "user_of")
+    __slots__ = ("body_of", "carrier", "method", "origin", "path", "route", "user_of")
 
     op = "http.server"
     carrier_name = "wsgi_environ"
-    personal = frozenset(name.title() for name in PERSONAL)
+    personal: ClassVar[set[str]] = set()
 
     def __init__(self, environ: Environ, origin: str, route: str | None = None) -> None:
         self.carrier = environ
         self.origin = origin
-        self.mechanism = origin.rpartition(".")[2]
         self.route = route
         self.body_of: Callable[[int], Any] | None = None
         self.user_of: Callable[[], dict[str, Any] | None] | None = None
@@ -197,13 +249,14 @@ class EnvironHead:
         try:
             return {name: value for key, value in items if (name := names[key]) and value}
         except KeyError:
-            return {name: value for key, value in items if (name := _header_name(key)) and value}
+            shown = ((name, value) for key, value in items if (name := _header_name(key)) and value)
+            return dict(islice(shown, LINES))
 
-    def scheme_and_host(self) -> tuple[str, str | None, tuple[str, str]]:
-        """The scheme, the `Host` header, and the server's own name and port."""
+    def scheme_and_host(self, shown: dict[str, str]) -> tuple[str, str | None, tuple[str, str]]:
+        """The scheme, the `Host` among the headers, and the server's own name and port."""
         environ = self.carrier
         server = str(environ.get("SERVER_NAME") or ""), str(environ.get("SERVER_PORT") or "")
-        return environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_HOST"), server
+        return environ.get("wsgi.url_scheme", "http"), shown.get("Host"), server
 
     def query(self) -> str:
         """The query as it came."""
@@ -230,9 +283,18 @@ def _header_name(key: Any) -> str:
     name = ""
     if isinstance(key, str) and (key.startswith("HTTP_") or key in ("CONTENT_TYPE", "CONTENT_LENGTH")):
         name = "" if key in _OF_TRACE else key.removeprefix("HTTP_").replace("_", "-").title()
-    if len(_header_names) < NAMES and len(key) <= LONGEST_NAME:
+    is_kept = len(_header_names) < NAMES and len(key) <= LONGEST_NAME
+    if name and name not in EnvironHead.personal and is_personal(name.lower()):
+        if not is_kept:
+            return ""
+        EnvironHead.personal.add(name)
+    if is_kept:
         _header_names[key] = name
     return name
+
+
+for _name in PERSONAL:
+    _header_name(f"HTTP_{_name.upper().replace('-', '_')}")
 
 
 def environ_path(environ: Mapping[str, Any]) -> str:

@@ -170,13 +170,15 @@ def merged(existing: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, An
     """The trace headers to write, given those that the request has already.
 
     Whoever set a `sentry-trace` has chosen the trace: it stays, and of ours goes only the baggage of the same trace.
+    An empty `baggage` is to be taken away: the request has only members of another trace.
     """
     chosen = existing.get("sentry-trace")
     if chosen is not None and chosen[:32] != ours.get("sentry-trace", "")[:32]:
         return {}
     headers = {}
-    if "baggage" in ours:
-        headers["baggage"] = merge_baggage(existing.get("baggage"), ours["baggage"])
+    written = existing.get("baggage")
+    if "baggage" in ours or (written and chosen is None and "sentry-trace" in ours):
+        headers["baggage"] = merge_baggage(written, ours.get("baggage"))
     if chosen is None:
         for name in ("sentry-trace", "traceparent", "tracestate"):
             if name in ours and name not in existing and (name != "tracestate" or "traceparent" not in existing):

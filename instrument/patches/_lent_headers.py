@@ -28,13 +28,16 @@ class LentHeaders:
         self._former = former
         headers = request.headers
         for name, value in given.items():
-            headers[name] = value
+            if value:
+                headers[name] = value
+            else:
+                del headers[name]
 
     def take_back(self) -> None:
         """Leave the headers as they were, except where somebody has changed them since."""
         headers = self._request.headers
         for name, value in self._given.items():
-            if headers.get(name) == value:
+            if headers.get(name, "") == value:
                 if name in self._former:
                     headers[name] = self._former[name]
                 else:

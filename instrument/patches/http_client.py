@@ -186,6 +186,7 @@ _installed: HttpClient | None = None
 
 @lru_cache(maxsize=256)
 def _place(usual: int, host: str, port: int) -> str:
+    host = host.rpartition("@")[2]  # `urllib` leaves the user there
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
     return f"{'https' if usual == 443 else 'http'}://{host if port == usual else f'{host}:{port}'}"
@@ -224,7 +225,7 @@ def _send_along(lines: list[bytes], request: Outgoing) -> None:
         written = f"{name}: {value}".encode("latin-1")
         if name in found:
             lines[found[name][0]] = written
-            superfluous += found[name][1:]
+            superfluous += found[name][1:] if value else found[name]
         else:
             lines.append(written)
     for index in sorted(superfluous, reverse=True):

@@ -125,6 +125,7 @@ class Cleaning:
         """An HTTP request: its cookies and the client's address go only with data about persons."""
         rest = dict(given) if type(given) is dict else plain_mapping(given)
         cookies = rest.pop("cookies", None)
+        remark = getattr(rest.get("data"), "remark", None)
         query = rest.pop("query_string", None) if type(rest.get("query_string")) is str else None
         made: dict[str, Any] = self.mapping_at(("request",), rest)
         url, body = made.get("url"), made.get("data")
@@ -139,6 +140,10 @@ class Cleaning:
         elif cookies:
             self._notes.append(((), {"rem": [["!config", "x"]]}))
             self._settle(("request", "cookies"))
+        if remark is not None:
+            # A body that the reader of the request has left out, and says why.
+            self._notes.append(((), {"rem": [[remark, "x"]]}))
+            self._settle(("request", "data"))
         return made
 
     def _query_at(self, path: Path, query: str) -> str:
@@ -155,13 +160,13 @@ class Cleaning:
             _below(top, below).setdefault("", {}).update(remark)
         self._notes.clear()
 
-    def _note_rules(self, below: Path, rules: tuple[str, ...]) -> None:
-        if rules:
-            self._notes.append((below, {"rem": [["!config", "s"], *[[rule, "s"] for rule in rules]]}))
-
     def _note(self, key: str | int | None, rules: tuple[str, ...]) -> None:
         if rules:
             self._note_rules(tuple(self._path) if key is None else (*self._path, key), rules)
+
+    def _note_rules(self, below: Path, rules: tuple[str, ...]) -> None:
+        if rules:
+            self._notes.append((below, {"rem": [["!config", "s"], *[[rule, "s"] for rule in rules]]}))
 
     def mapping(self, given: Any) -> dict[str, Any]:
         """A mapping; what is noted has no place yet."""

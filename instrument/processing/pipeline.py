@@ -40,7 +40,7 @@ def pipeline(options: Options) -> tuple[Step, ...]:
         Step(IgnoreTransactions(options.ignore_transactions), "event_processor", "transaction"),
         Step(apply_scope, "internal_sdk_error"),
         Step(scrub, "internal_sdk_error"),
-        Step(Runtime(options, scrub.constant), "internal_sdk_error"),
+        Step(Runtime(options.told(scrub.text), scrub.constant), "internal_sdk_error"),
         Step(FoldNames(), "internal_sdk_error", "transaction"),
     ]
     for kind, hook in (("error", options.before_send), ("transaction", options.before_send_transaction)):

@@ -17,7 +17,7 @@ _OPTIONAL: Final = ("user", "request", "sdk", "logentry", "dynamic_sampling_cont
 _LISTS: Final = ("breadcrumbs", "exceptions", "threads")
 _TEXTS: Final = (
     *("level", "release", "environment", "dist", "server_name", "message", "logger", "transaction"),
-    *("transaction_source", "op", "description", "status"),
+    *("transaction_source", "op", "description", "status", "tracestate"),
 )
 _NAMES: Final = ("name", "source", "origin")
 _IDS: Final = {"event_id": 32, "trace_id": 32, "span_id": 16, "parent_span_id": 16}

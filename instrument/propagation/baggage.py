@@ -1,6 +1,7 @@
 """The `baggage` header, of which only the members that start with `sentry-` are ours.
 
-Format and limits: https://www.w3.org/TR/baggage/ (8192 bytes); of what comes in, at most 64 members are looked at.
+Format and limits: https://www.w3.org/TR/baggage/. A header that goes beyond them has none of our members for us: some
+of them would be a sampling context that no server takes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from urllib.parse import quote, unquote_to_bytes
 __all__ = ["merge_baggage", "read_baggage", "write_baggage"]
 
 LONGEST = 8192
-MEMBERS = 64
+MEMBERS = 180
+LONGEST_MEMBER = 4096
 PREFIX = "sentry-"
 
 _USUAL = {
@@ -31,17 +33,15 @@ _HARMLESS = re.compile(r"[A-Za-z0-9_.~/-]*")
 
 
 def read_baggage(text: str) -> dict[str, str]:
-    """Our members, without their prefix and decoded; of a key that comes twice the last one counts.
-
-    A member that the limit cuts in two is left out.
-    """
-    if PREFIX not in text:
+    """Our members, without their prefix and decoded; of a key that comes twice the last one counts."""
+    if PREFIX not in text or len(text) > LONGEST:
         return {}
-    if len(text) > LONGEST:
-        text = text[: LONGEST + 1].rpartition(",")[0]
+    members = text.split(",", MEMBERS)
+    if len(members) > MEMBERS:
+        return {}
     found = {}
     is_plain = text.isascii() and not ("%" in text or ";" in text or " " in text or "\t" in text)
-    for member in text.split(",", MEMBERS)[:MEMBERS]:
+    for member in members:
         key, separator, value = member.partition("=")
         name = _USUAL.get(key) or _name(key)
         if is_plain and separator and name:
@@ -71,17 +71,25 @@ def _decoded(value: str) -> str:
 
 @lru_cache(maxsize=64)
 def write_baggage(members: tuple[tuple[str, str], ...]) -> str:
-    """The header's value for our `members`, percent-encoded; what does not fit into 8192 bytes is left out."""
+    """The header's value for our `members`, percent-encoded; what does not fit into the limits is left out."""
     written = []
-    room = LONGEST
     for key, value in members:
         if _HARMLESS.fullmatch(value) is None:
             value = quote(value[:LONGEST], safe="/", errors="replace")
-        member = f"{PREFIX}{key}={value}"
-        if len(member) < room and _KEY.fullmatch(key):
-            written.append(member)
+        if _KEY.fullmatch(key):
+            written.append(f"{PREFIX}{key}={value}")
+    header = ",".join(written)
+    return header if len(header) <= LONGEST_MEMBER and len(written) <= MEMBERS else _within_limits(written)
+
+
+def _within_limits(members: list[str]) -> str:
+    kept: list[str] = []
+    room = LONGEST
+    for member in members:
+        if len(member) <= min(LONGEST_MEMBER, room) and len(kept) < MEMBERS:
+            kept.append(member)
             room -= len(member) + 1
-    return ",".join(written)
+    return ",".join(kept)
 
 
 def merge_baggage(existing: str | None, ours: str | None) -> str:

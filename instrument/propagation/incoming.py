@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from .. import _guard
-from .baggage import LONGEST, read_baggage
+from .baggage import LONGEST, MEMBERS, read_baggage
 from .context import TraceContext
 from .numbers import fraction, millionths
 from .sampling_context import sample_rand
@@ -26,7 +26,7 @@ _WANTED: dict[Any, str] = {
 }
 HEADERS = 1000
 """How many headers are looked at."""
-REPEATS = 64
+REPEATS = MEMBERS
 """How many values of one name."""
 _LONGEST_NAME = 64
 _names: dict[Any, str] = {}

@@ -1,4 +1,4 @@
-"""Numbers that strangers wrote: a fraction as a short decimal, or nothing."""
+"""Numbers that strangers wrote: a fraction as JSON has it, or nothing."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from functools import lru_cache
 
 __all__ = ["fraction", "millionths"]
 
-LONGEST = 24
-"""As long as JavaScript and Python spell a double between 0 and 1: `0.0000012345678901234567`."""
-_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,22})?(?:[eE]-[0-9]{1,3})?")
+LONGEST = 256
+"""Characters of a number that is looked at: more than any program writes."""
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,255})(?:\.[0-9]{1,255})?(?:[eE][+-]?[0-9]{1,255})?")
 
 
 def fraction(text: str | None) -> float | None:
-    """The number in [0, 1] that `text` spells in at most 24 characters, or `None`."""
+    """The number in [0, 1] that `text` spells as JSON does, or `None`."""
     return _fraction(text) if text and len(text) <= LONGEST else None
 
 
@@ -28,8 +28,8 @@ def _fraction(text: str) -> float | None:
 def millionths(text: str | None) -> str | None:
     """A number in [0, 1) as six decimals, cut and not rounded, so that it stays below every rate it was below."""
     number = fraction(text)
-    if text is None or number is None or number >= 1.0:
+    if text is None or number is None:
         return None
     if text.startswith("0.") and text[2:].isdigit():
         return text[:8].ljust(8, "0")
-    return f"{number:.30f}"[:8]
+    return f"{number:.30f}"[:8] if number < 1.0 else None

@@ -48,7 +48,8 @@ def sampling_context(
     transaction: str | None = None,
     org_id: str | None = None,
 ) -> dict[str, str]:
-    """The context that a head of trace freezes when it first uses it. What is not known is left out.
+    """The context that a head of trace freezes when it first uses it. What is not known is left out, and
+    so is an empty environment.
 
     `transaction` is the name, to be given only when its source is not "url". Every value is text, the rate too: a
     server throws the whole context away for a number that is not.
@@ -56,7 +57,7 @@ def sampling_context(
     context = {"trace_id": trace_id}
     if sample_rand is not None:
         context["sample_rand"] = sample_rand
-    if environment is not None:
+    if environment:
         context["environment"] = environment
     if release is not None:
         context["release"] = release

@@ -7,12 +7,14 @@ everything in one unit of work. Nothing in here knows where items go.
 from .blocks import ScopeBlock, SuppressBlock
 from .breadcrumb import breadcrumb
 from .capture import LogEntry, capture_error, capture_given, capture_text
+from .copies import copied
 from .current import get_scope, loosen_scope, set_span, swap_scope, unusual
 from .decorate import decorate
 from .event import ErrorEvent, Event, TransactionEvent, count_event, spans_of
-from .failure import note_of
+from .failure import note_of, stand_for
 from .held import Held
 from .hub import HUB, NOOP_SINK, Hub, NoopSink, Sink
+from .moment import nanoseconds
 from .noop import NOOP_SPAN, NoopSpan, NoopTransaction, is_suppressed
 from .opening import begin_transaction
 from .recipe import SpanRecipe
@@ -55,6 +57,7 @@ __all__ = [
     "capture_given",
     "capture_text",
     "continue_here",
+    "copied",
     "count_event",
     "decorate",
     "get_scope",
@@ -64,12 +67,14 @@ __all__ = [
     "here",
     "is_suppressed",
     "loosen_scope",
+    "nanoseconds",
     "note_of",
     "plain",
     "plain_mapping",
     "set_span",
     "span",
     "spans_of",
+    "stand_for",
     "start_span",
     "status_of_http",
     "swap_scope",

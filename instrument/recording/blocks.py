@@ -1,15 +1,18 @@
 """Blocks that change what is current in a context, and put back what was there when they end.
 
-Leaving a block in another context than it was entered in changes nothing there. Nor does a block in a finalizer that
-the cyclic collector runs, where nothing may be made current (see `suspended`).
+One may be entered any number of times, in itself and in several threads at once. Leaving a block in another context
+than it was entered in changes nothing there. Nor does a block in a finalizer that the cyclic collector runs, where
+nothing may be made current (see `suspended`).
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
-from .current import set_span, swap_scope
+from .current import get_scope, set_span, swap_scope, unusual
 from .noop import NoopSpan
 from .scope import Scope
 from .span import Span, get_span
@@ -19,55 +22,83 @@ __all__ = ["ScopeBlock", "SuppressBlock"]
 
 
 class ScopeBlock:
-    """Holds `scope` for a block; with `isolated`, no span is current when it begins."""
+    """Holds a scope for a block; with `isolated`, no span is current when it begins.
 
-    __slots__ = ("_isolated", "_outer", "_scope", "_span", "_span_ended")
+    Given what makes scopes, it makes a new one each time it is entered.
+    """
 
-    def __init__(self, scope: Scope, *, isolated: bool = False) -> None:
+    __slots__ = ("_entered", "_isolated", "_scope")
+
+    def __init__(self, scope: Scope | Callable[[], Scope], *, isolated: bool = False) -> None:
         self._scope = scope
         self._isolated = isolated
+        self._entered: dict[int, tuple[Any, Span | None, bool]] = {}
+        """What each scope that it holds is in the place of: the scope and the span, and whether that had ended."""
 
     def __enter__(self) -> Scope:
-        self._span = get_span()
-        self._span_ended = self._span is not None and self._span.end_ticks is not None
-        self._outer = None
+        scope = self._scope if isinstance(self._scope, Scope) else self._scope()
+        if id(scope) in self._entered:
+            scope = scope.copy()
         if not is_collecting():
-            self._outer = swap_scope(self._scope)
-            if self._isolated:
+            span = get_span()
+            self._entered[id(scope)] = swap_scope(scope), span, span is not None and span.end_ticks is not None
+            if self._isolated and (span is None or span.suppresses is None):
                 set_span(None)
-        return self._scope
+        return scope
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if is_collecting():
-            pass
-        elif swap_scope(self._outer, only_if=self._scope) is self._scope and not self._span_ended_inside():
-            set_span(self._span)
-        self._span = self._outer = None
+        scope = get_scope()
+        entered = self._entered.get(id(scope))
+        if entered is None or is_collecting():
+            return
+        outer, span, had_ended = entered
+        if swap_scope(outer, only_if=scope) is scope:
+            self._entered.pop(id(scope), None)
+            if span is None or span.end_ticks is None or had_ended:
+                set_span(span)
 
-    def _span_ended_inside(self) -> bool:
-        return self._span is not None and self._span.end_ticks is not None and not self._span_ended
+    async def __aenter__(self) -> Scope:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
 
 
 class SuppressBlock:
-    """Nothing inside is recorded: what is current is a span of no transaction."""
+    """Nothing inside is recorded: what is current is a span of no transaction, and nothing else becomes current."""
 
-    __slots__ = ("_marker", "_outer")
+    __slots__ = ("_held",)
 
-    _outer: Span | None
+    def __init__(self) -> None:
+        self._held: list[NoopSpan] = []
+        """What could not be made current, as the collector runs."""
 
     def __enter__(self) -> None:
-        self._marker = NoopSpan(suppresses=True)
-        self._outer = get_span()
-        if is_collecting():
-            Holding(sys._getframe(1)).enter(self._marker, self._outer)
+        marker = NoopSpan(suppresses=self)
+        marker._outer = get_span()
+        if unusual and is_collecting():
+            self._held.append(marker)
+            Holding(sys._getframe(1)).enter(marker, marker._outer)
         else:
-            set_span(self._marker)
+            set_span(marker)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._marker._outer = self._outer
-        release(self._marker)
-        self._outer = None
+        marker: Span | None = self._held.pop() if self._held else get_span()
+        while marker is not None and marker.suppresses is not self:
+            marker = marker._outer
+        if marker is not None:
+            release(marker)
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)

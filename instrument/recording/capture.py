@@ -152,11 +152,15 @@ def _capture(hub: Hub, event: ErrorEvent, place: Note, hint: dict[str, Any]) -> 
     scope = hub.scope
     event.op = place.op
     if event.transaction is None:
-        event.transaction, event.transaction_source = place.transaction, place.source
+        named = (place.transaction, place.source) if place.transaction is not None else scope.unit()
+        event.transaction, event.transaction_source = named
     span: Span | None = here()
     trace = span.transaction.trace if span is not None and span.transaction is not None else scope.trace
     if trace.id == event.trace_id:
         event.dynamic_sampling_context = trace.sampling_context(place.transaction, place.source) or None
+        event.tracestate = trace.incoming.tracestate if trace.incoming is not None else None
+    elif place.sampling_context:
+        event.dynamic_sampling_context = dict(place.sampling_context)
     hub.books.count("errors", "started")
     return hub.client.capture(event, {"scope": scope, **hint})
 

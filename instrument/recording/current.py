@@ -19,6 +19,7 @@ class Current(Protocol):
 
     _outer: Any
     _within: Any
+    suppresses: Any
 
     def is_suspended(self) -> bool:
         """Whether it is held by a generator that waits at a `yield`."""

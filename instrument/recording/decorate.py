@@ -18,7 +18,6 @@ from .failure import note
 from .follow import PLAIN, follow, goes_on
 from .noop import NoopSpan
 from .recipe import Recipe
-from .segment import NO_SEGMENT
 from .span import Span, get_span
 from .suspended import release
 
@@ -65,7 +64,7 @@ def decorate(target: Any, recipe_for: Callable[[Callable[..., Any]], Recipe], ma
     manager = _MANAGERS.get(getattr(target, "__code__", None))
     if manager is not None:
         return _like(target, manager(decorate(target.__wrapped__, recipe_for, mark)))
-    if mark in (vars(target).get(_MARK, ()) if isinstance(target, type) else getattr(target, _MARK, ())):
+    if mark in _marks(target):
         return target
     if isinstance(target, type):
         decorate_class(target, recipe_for(target))
@@ -76,9 +75,13 @@ def decorate(target: Any, recipe_for: Callable[[Callable[..., Any]], Recipe], ma
 
 
 def _marked(decorated: Any, original: Any, mark: str) -> Any:
-    former = vars(original).get(_MARK, ()) if isinstance(original, type) else getattr(original, _MARK, ())
-    setattr(decorated, _MARK, (*former, mark))
+    setattr(decorated, _MARK, (*_marks(original), mark))
     return decorated
+
+
+def _marks(target: Any) -> tuple[str, ...]:
+    marks = vars(target).get(_MARK) if isinstance(target, type) else getattr(target, _MARK, None)
+    return marks if type(marks) is tuple else ()  # an object may have an attribute of any name
 
 
 def _like(original: Any, copy: Any) -> Any:
@@ -136,8 +139,8 @@ def _plain_function(function: Callable[..., Any], recipe: Recipe) -> Callable[..
             return _run(recipe, function, args, kwargs)
         if parent is None:
             return function(*args, **kwargs)
-        segment = parent._segment
-        if segment is NO_SEGMENT:
+        segment: Any = parent._segment
+        if segment is None:  # that is NO_SEGMENT, which would be looked up first
             return function(*args, **kwargs)
         span = Span()
         span.op = op

@@ -10,13 +10,13 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timezone
 from itertools import islice
 from types import WrapperDescriptorType
 from typing import Any, Final
 
 from .. import _guard
 from .event import ErrorEvent
+from .moment import nanoseconds
 from .stacktrace import FrameReader, FrameRules
 from .values import STRING_BYTES, Walk, plain, text, type_name
 
@@ -56,7 +56,6 @@ _members_of: Final = vars(_GROUP)["exceptions"].__get__ if _GROUP else None
 _SCALARS: Final = frozenset(map(id, (str, int, float, bool, type(None), bytes)))
 _TRACE_ID: Final = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _SPAN_ID: Final = re.compile(r"(?!0{16})[0-9a-f]{16}")
-_LATEST_SECOND: Final = 253_402_300_800
 _LEVELS: Final = frozenset({"fatal", "error", "warning", "info", "debug"})
 
 
@@ -168,7 +167,7 @@ def user_event(
     own_id = str(given.pop("event_id", "")).replace("-", "").lower()
     if _TRACE_ID.fullmatch(own_id):
         event.event_id = own_id
-    event.time = _nanoseconds(given.pop("timestamp", None), time)
+    event.time = nanoseconds(given.pop("timestamp", None), time)
     event.exceptions = [_named(value) for value in _values(given.pop("exception", None))]
     event.level = _level(given.pop("level", None), "error" if event.exceptions else "info")
     event.threads = _values(given.pop("threads", None))
@@ -372,18 +371,3 @@ def _take_contexts(event: ErrorEvent, given: Any) -> None:
 
 def _level(given: Any, otherwise: str) -> str:
     return given if type(given) is str and given in _LEVELS else otherwise
-
-
-def _nanoseconds(given: Any, otherwise: int) -> int:
-    """A time as the protocol writes it, seconds or RFC 3339, in nanoseconds since 1970-01-01 UTC."""
-    if type(given) is int or type(given) is float:
-        return int(given * 1_000_000_000) if 0 <= given < _LATEST_SECOND else otherwise
-    if type(given) is not str:
-        return otherwise
-    try:
-        moment = datetime.fromisoformat(given.replace("Z", "+00:00"))
-    except ValueError:
-        return otherwise
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return int(moment.timestamp() * 1_000_000) * 1000

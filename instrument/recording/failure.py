@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from .._clock import ticks
 from .status import is_control_flow, status_of_error
 
-__all__ = ["Note", "mark_captured", "note", "note_of"]
+__all__ = ["Note", "mark_captured", "note", "note_of", "stand_for"]
 
 _KEY = "__instrument__"
 # Read from the slot: a class of the program's may bring a property of that name.
@@ -32,6 +32,8 @@ class Note(NamedTuple):
     source: str | None
     event_id: str | None
     """The event it was captured as, once it was."""
+    sampling_context: dict[str, str] | None = None
+    """That of the span's trace, empty until it is frozen: who captures the exception may have no other way to it."""
 
 
 def note(span: Any, kind: type[BaseException], error: BaseException | None) -> None:
@@ -44,6 +46,9 @@ def note(span: Any, kind: type[BaseException], error: BaseException | None) -> N
     former = note_of(error)
     if former is None or former.ticks < span.start_ticks:
         transaction = span.transaction
+        trace = transaction.trace if transaction is not None else span._segment.trace
+        if transaction is span:
+            trace.sampling_context(span.name, span.source)  # it ends now, and none that is unsampled is handed over
         _write(
             error,
             Note(
@@ -56,6 +61,7 @@ def note(span: Any, kind: type[BaseException], error: BaseException | None) -> N
                 transaction.name if transaction is not None else None,
                 transaction.source if transaction is not None else None,
                 None,
+                trace.sampling_context_to_be,
             ),
         )
 
@@ -71,6 +77,13 @@ def note_of(error: BaseException) -> Note | None:
 def mark_captured(error: BaseException, place: Note) -> None:
     """Remember that the exception was captured, and as which event."""
     _write(error, place)
+
+
+def stand_for(error: BaseException, other: BaseException) -> None:
+    """Let `other`, which is shown in the place of `error`, carry its note."""
+    noted = note_of(error)
+    if noted is not None:
+        _write(other, noted._replace(identity=id(other)))
 
 
 def _write(error: BaseException, place: Note) -> None:

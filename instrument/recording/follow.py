@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Awaitable, Generator
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
@@ -16,6 +17,21 @@ __all__ = ["PLAIN", "follow", "goes_on"]
 PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset})
 """Types of results that are certainly over: the quick question before `goes_on`."""
 
+_CLOSABLE = (GeneratorType, AsyncGeneratorType, CoroutineType)
+
+
+def _count(_: Any, result: Any) -> int:
+    return sys.getrefcount(result)
+
+
+def _count_ours() -> int:
+    result = object()
+    return _count(None, result)
+
+
+_OURS = _count_ours()
+"""How many references `follow` finds to a result that only its caller has in a variable."""
+
 
 def goes_on(result: Any) -> bool:
     """Whether the work is not over when the call returns: an awaitable, a generator."""
@@ -24,8 +40,15 @@ def goes_on(result: Any) -> bool:
 
 
 def follow(span: Span, result: Any) -> Any:
-    """`result`, or what stands for it, such that `span` ends when it has been awaited, exhausted or closed."""
+    """`result`, or what stands for it, such that `span` ends when it has been awaited, exhausted or closed.
+
+    What the program keeps elsewhere as well goes on without us, and the span ends now: whoever closes what stands for
+    a generator, if only by letting go of it, closes that too.
+    """
     kind = type(result)
+    if kind in _CLOSABLE and sys.getrefcount(result) > _OURS:
+        span._close(None, None)
+        return result
     if kind is GeneratorType:
         return _named(span, result, driving(lambda args, kwargs: (result, span))())
     if kind is AsyncGeneratorType:

@@ -9,8 +9,17 @@ from typing import TypeVar
 
 from .current import is_set_here, set_span, unusual
 from .noop import NoopTransaction
-from .span import Span, Transaction, get_span
-from .suspended import Holding, current_span, held_kinds, is_collecting, leave_later, release
+from .span import Span, StartedSpan, Transaction, get_span
+from .suspended import (
+    Holding,
+    current_span,
+    enter_aside,
+    held_kinds,
+    is_collecting,
+    is_open_here,
+    leave_later,
+    release,
+)
 
 __all__ = ["Held", "HeldSpan"]
 
@@ -25,8 +34,13 @@ class Held(Span):
     _within: Holding
 
     def __enter__(self: S) -> S:
-        self._outer = get_span()
-        self._within.enter(self, current_span(sys._getframe(1)) if unusual else self._outer)
+        outer = get_span()
+        within = current_span(sys._getframe(1)) if unusual else outer
+        is_suppressed = within is not None and within.suppresses is not None
+        if is_suppressed or type(self._within) is not Holding or is_open_here(self):
+            return enter_aside(self, sys._getframe(1))
+        self._outer = outer
+        self._within.enter(self, within)
         if not is_collecting():
             self._within.token = set_span(self)
         return self
@@ -41,6 +55,9 @@ class Held(Span):
         if is_over():
             return  # the interpreter closes a generator that something kept: our modules may be gone
         holding, outer = self._within, self._outer
+        if type(holding) is not Holding or not holding.is_open:
+            super().__exit__(kind, error, trace)
+            return
         token = holding.leave(self)
         is_here = token is not None and not is_collecting() and is_set_here(token)
         release(self)
@@ -52,8 +69,7 @@ class Held(Span):
 
     def is_suspended(self) -> bool:
         """Whether the generator waits at a `yield`, seen from the thread and task that opened the span."""
-        holding: Holding | None = self._within
-        return holding is not None and holding.is_suspended()
+        return type(self._within) is Holding and self._within.is_suspended()
 
 
 class HeldSpan(Held):
@@ -74,4 +90,11 @@ class HeldNoopTransaction(Held, NoopTransaction):
     __slots__ = ()
 
 
-held_kinds.update({Span: HeldSpan, Transaction: HeldTransaction, NoopTransaction: HeldNoopTransaction})
+held_kinds.update(
+    {
+        Span: HeldSpan,
+        StartedSpan: HeldSpan,
+        Transaction: HeldTransaction,
+        NoopTransaction: HeldNoopTransaction,
+    }
+)

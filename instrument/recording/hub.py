@@ -27,7 +27,6 @@ __all__ = ["HUB", "NOOP_SINK", "Hub", "NoopSink", "Sink"]
 _blank: Final = object.__new__
 
 
-
 class Sink(Protocol):
     """Where finished items are dropped. A client is one."""
 
@@ -114,7 +113,7 @@ class Hub:
 
     def push_scope(self) -> ScopeBlock:
         """A copy of the scope for a block; tags and the rest set in it are gone after it."""
-        return ScopeBlock(self.scope.copy())
+        return ScopeBlock(lambda: self.scope.copy())
 
     def install(self, client: Sink, options: Options, books: Books, *, scope: Scope | None = None) -> None:
         """Work for `client` from now on, and keep `books`."""
@@ -249,6 +248,7 @@ class Hub:
         event.meta = {}
         event.spans = spans
         event.dynamic_sampling_context = trace.sampling_context(name if source else None, source) or None
+        event.tracestate = trace.incoming.tracestate if trace.incoming is not None else None
         return event
 
     def deliver_late(self, span: Span, segment: Segment) -> None:

@@ -42,13 +42,17 @@ class _Noop(Span):
         pass
 
 
+_NOTHING: Any = property(lambda _: None, lambda _, ignored: None)
+
+
 class NoopSpan(_Noop):
-    """A span that records nothing and never becomes current."""
+    """A span that records nothing and never becomes current. As many share it, what is set on it is forgotten."""
 
     __slots__ = ("_of", "suppresses")
 
-    def __init__(self, transaction: NoopTransaction | None = None, *, suppresses: bool = False) -> None:
-        self.op = self.description = self.status = self.data = self.tags = self.measurements = None
+    op = description = status = data = tags = measurements = _NOTHING
+
+    def __init__(self, transaction: NoopTransaction | None = None, *, suppresses: Any = None) -> None:
         self.start_ticks = self.end_ticks = 0
         self._id = self._parent = self._outer = None
         self._segment = NO_SEGMENT
@@ -138,4 +142,4 @@ NOOP_SPAN = NoopSpan()
 def is_suppressed() -> bool:
     """Whether recording is suppressed here."""
     span = here()
-    return type(span) is NoopSpan and span.suppresses
+    return span is not None and span.suppresses is not None

@@ -14,9 +14,8 @@ from .current import unusual
 from .hub import HUB
 from .noop import NOOP_SPAN, NoopTransaction, SuppressedTransaction, is_suppressed
 from .sampling import decide, decide_by_rate
-from .segment import NO_SEGMENT
 from .span import SCALARS, Span, Transaction, get_span
-from .suspended import GENERATOR, current_span, hold
+from .suspended import current_span, hold
 from .trace import Trace
 from .values import ENTRIES
 
@@ -50,11 +49,11 @@ def span(
         parent = current_span(_getframe(1))
     if parent is None:
         return NOOP_SPAN
-    segment = parent._segment
-    if segment is NO_SEGMENT:
+    segment: Any = parent._segment
+    if segment is None:  # that is NO_SEGMENT, which would be looked up first
         return parent._noop
     child = Span()
-    if _getframe(1).f_code.co_flags & GENERATOR:
+    if _getframe(1).f_code.co_flags & 0x220:  # that is GENERATOR
         hold(child, _getframe(1))
     child.op = op
     child.description = description
@@ -124,7 +123,7 @@ def begin_transaction(
         )
         span_id = started.span_id
     kind: type[Transaction] = Transaction
-    if not trace.sampled or (trace.rate is None and options.only_passes_ids):
+    if not trace.sampled or (trace.rate is None and options.traces_sample_rate is None):
         hub.unsampled()
         kind = NoopTransaction
     transaction = kind(trace, op, name, source)
@@ -149,9 +148,11 @@ class Start:
     def context(self) -> dict[str, Any]:
         """What a `traces_sampler` is given."""
         op, name, source, data, added = self._given
+        held, given = (one if issubclass(type(one), Mapping) else {} for one in (data, added))
         incoming = self._trace.incoming
         self.span_id = _ids.span_id()
         return {
+            **given,
             "transaction_context": {
                 "trace_id": self._trace.id,
                 "span_id": self.span_id,
@@ -159,10 +160,8 @@ class Start:
                 "op": op,
                 "name": name,
                 "source": source,
-                "data": dict(data or {}),
+                "data": dict(held),
             },
             "parent_sampled": incoming.sampled if incoming is not None else None,
             "parent_sample_rate": incoming.parent_sample_rate if incoming is not None else None,
-            **(added or {}),
         }
-

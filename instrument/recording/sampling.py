@@ -39,9 +39,9 @@ def decide(
 def decide_by_rate(options: Any, parent: bool | None, random: Callable[[], float]) -> Decision:
     """The parent's decision, then the static rate."""
     rate = options.traces_sample_rate
-    if parent is not None or options.only_passes_ids:
+    if parent is not None or rate is None:
         return parent, None
-    return _by_rate(rate, random) if rate is not None else (False, None)
+    return _by_rate(rate, random)
 
 
 def _ask(sampler: Callable[[Mapping[str, Any]], Any], context: Callable[[], Mapping[str, Any]]) -> float:

@@ -10,9 +10,9 @@ from .. import _guard, _ids
 from .breadcrumb import breadcrumb
 from .current import set_span
 from .span import Span, Transaction, here
-from .suspended import is_collecting, release
+from .suspended import Placement, is_collecting, place, release
 from .trace import Recorder, Trace
-from .values import plain, plain_mapping, put, text
+from .values import plain, plain_mapping, put, put_group, text, type_name
 
 __all__ = ["Scope"]
 
@@ -27,6 +27,7 @@ class Scope:
     def __init__(self, hub: Recorder, trace: Trace | None = None) -> None:
         self._hub = hub
         self._place: dict[str, Any] = {} if trace is None else {"trace": trace}
+        self._unit: tuple[str | None, str | None] = (None, None)
         self.clear()
 
     def clear(self) -> None:
@@ -48,6 +49,7 @@ class Scope:
         """A scope with the same data, which from then on goes its own way."""
         twin = Scope(self._hub, self.trace)
         twin._place["span_id"] = self.span_id
+        twin._unit = self.unit()
         twin.tags = dict(self.tags)
         twin.contexts = dict(self.contexts)
         twin.extra = dict(self.extra)
@@ -74,23 +76,23 @@ class Scope:
     def set_span(self, span: Span | None) -> None:
         """Make `span` (most often a transaction) current in this context until it is replaced or finished.
 
-        `None` leaves nothing current.
+        `None` leaves nothing current. Inside `suppress()` it does nothing.
         """
+        if span is not None and not issubclass(type(span), Span):
+            _guard.say("set_span", f"set_span got no span but <{type_name(type(span))}>: ignored")
+            return
         outer = here()
-        if isinstance(outer, Transaction) and outer._placed:
+        if outer is not None and outer.suppresses is not None:
+            return
+        if outer is not None and type(getattr(outer, "_within", None)) is Placement:
             release(outer)
             outer = here()
         if is_collecting():
             return
         if span is None:
             set_span(None)
-            return
-        if span is outer or span.end_ticks is not None:
-            return
-        if isinstance(span, Transaction):
-            span._placed = True
-        span._outer = span._within = outer
-        set_span(span)
+        elif span is not outer and span.end_ticks is None:
+            place(span, outer)
 
     def set_tag(self, key: str, value: Any) -> None:
         """A short text to search by, on everything captured from now on."""
@@ -102,13 +104,13 @@ class Scope:
 
     def set_context(self, key: str, value: Mapping[str, Any]) -> None:
         """A named group of values."""
-        put(self.contexts, text(key), plain_mapping(value))
+        put_group(self.contexts, text(key), plain_mapping(value))
 
     def set_extra(self, key: str, value: Any) -> None:
         """A single value."""
         put(self.extra, text(key), plain(value))
 
-    def add_breadcrumb(self, crumb: Mapping[str, Any] | None = None, **fields: Any) -> None:
+    def add_breadcrumb(self, /, crumb: Mapping[str, Any] | None = None, **fields: Any) -> None:
         """Note something that may explain a later error: a mapping, fields (category=, message=, data=), or both."""
         made: dict[str, Any] | None = breadcrumb(crumb, fields)
         before = self._hub.options.before_breadcrumb
@@ -118,6 +120,10 @@ class Scope:
             made = plain_mapping(kept) if type(kept) is dict else None
         if made is not None:
             self.breadcrumbs.append(made)
+
+    def unit(self) -> tuple[str | None, str | None]:
+        """The name of the unit of work and the source of it, for events outside of its transaction."""
+        return self._unit
 
     @property
     def trace(self) -> Trace:

@@ -16,11 +16,11 @@ from . import current, failure
 from .current import set_span, unusual
 from .segment import Segment, draw_id
 from .status import http_code, status_of_http
-from .suspended import GENERATOR, Holding, current_span, hold, is_collecting, release
+from .suspended import GENERATOR, current_span, end, enter_aside, hold, release
 from .trace import Trace
-from .values import ENTRIES, entries, plain, plain_mapping, put, text, union
+from .values import ENTRIES, entries, plain, plain_mapping, put, put_group, text, union
 
-__all__ = ["Span", "Transaction", "get_span", "here", "start_span"]
+__all__ = ["Span", "StartedSpan", "Transaction", "get_span", "here", "start_span"]
 
 get_span: Callable[[], Span | None] = current.get_span
 
@@ -31,9 +31,6 @@ def here() -> Span | None:
     """The span that is current for the caller, suspended generators considered."""
     return current_span(sys._getframe(1)) if unusual else get_span()
 
-
-HTTP_CODES = frozenset(range(100, 600))
-"""Codes that need no look at what they are."""
 
 SCALARS = frozenset({str, int, float, bool, type(None)})
 """Types whose values cannot change and hold nothing else: kept as they are, and cut to size at hand-over."""
@@ -82,7 +79,9 @@ class Span:
     _parent: Span | str | None
     _segment: Segment
     _within: Any
-    """What was current when it was entered, noted only while generators hold spans open (see `held`)."""
+    """What was current when it was entered, noted only while generators hold spans open; or a `Placement`."""
+    suppresses: Any = None
+    """The block that suppresses recording while this is current."""
 
     @property
     def trace_id(self) -> str:
@@ -129,13 +128,15 @@ class Span:
         Outside a `with` block it does not become the current span. A child that finishes after the transaction was
         handed over is delivered by itself, under this parent.
         """
-        child = start_span(Span, self, op, description)
+        if (current := get_span()) is not None and current.suppresses is not None:
+            return current._noop
+        child = start_span(StartedSpan, self, op, description)
         frame = sys._getframe(1)
         if frame.f_code.co_flags & GENERATOR:
             hold(child, frame)
-        if data:
+        if data is not None:
             child.update_data(data)
-        if tags:
+        if tags is not None:
             child.update_tags(tags)
         return child
 
@@ -199,7 +200,7 @@ class Span:
     def set_http_status(self, code: int) -> None:
         """Derive the status from an HTTP code, and record the code as data and as tag."""
         code = code if type(code) is int else http_code(code)
-        self.set_tag("http.status_code", str(code) if type(code) is int and code in HTTP_CODES else code)
+        self.set_tag("http.status_code", str(code) if type(code) is int and 100 <= code < 600 else code)
         self.set_data("http.response.status_code", code)
         self.status = status_of_http(code)
 
@@ -207,7 +208,7 @@ class Span:
         """Attach a number with a unit: "second", "byte", "percent" or any other text."""
         if self.measurements is None:
             self.measurements = {}
-        put(self.measurements, text(name), {"value": plain(value), "unit": text(unit)})
+        put_group(self.measurements, text(name), {"value": plain(value), "unit": text(unit)})
 
     def trace_headers(self) -> dict[str, str]:
         """The headers that continue the trace elsewhere, as a child of this span."""
@@ -217,13 +218,9 @@ class Span:
         return self._segment.trace.headers(self.span_id, transaction.name, transaction.source)
 
     def __enter__(self: S) -> S:
-        self._outer = get_span()
         if unusual:
-            frame = sys._getframe(1)
-            self._within = current_span(frame)
-            if is_collecting():
-                Holding(frame).enter(self, self._within)
-                return self
+            return enter_aside(self, sys._getframe(1))
+        self._outer = get_span()
         set_span(self)
         return self
 
@@ -268,28 +265,40 @@ class Span:
         self.__exit__(kind, error, trace)
 
     def _deliver_late(self) -> None:
-        segment = self._segment
-        segment.trace.hub.deliver_late(self, segment)
+        self._segment.trace.hub.deliver_late(self, self._segment)
 
     def __repr__(self) -> str:
-        duration = self.duration
-        state = "open" if duration is None else f"{duration * 1e3:.3f} ms"
-        return f"<{type(self).__name__} {self.op}: {self.description}, {state}>"
+        state = "open" if self.end_ticks is None else f"{(self.end_ticks - self.start_ticks) / 1e6:.3f} ms"
+        op, description = (said if type(said) in SCALARS else text(said) for said in (self.op, self.description))
+        return f"<{type(self).__name__} {op}: {description}, {state}>"
 
 
-class Transaction(Span):
+class StartedSpan(Span):
+    """One that is started apart from its block, so it may be entered anywhere, and once more inside."""
+
+    __slots__ = ()
+
+    def __enter__(self: S) -> S:
+        outer = get_span()
+        if outer is not self._parent or unusual:
+            return enter_aside(self, sys._getframe(1))
+        self._outer = outer
+        set_span(self)
+        return self
+
+
+class Transaction(StartedSpan):
     """A unit of work that is recorded as a whole: a request, a job, a message. A `Span` with a name.
 
     `source` says where the name comes from: "custom", "route", "view", "component", "task" or, for a raw path, "url".
     """
 
-    __slots__ = ("_placed", "contexts", "name", "source", "trace")
+    __slots__ = ("contexts", "name", "source", "trace")
 
     name: str
     source: str
     trace: Trace
     contexts: dict[str, dict[str, Any]] | None
-    _placed: bool
 
     def __init__(self, trace: Trace, op: str | None, name: str | None, source: str) -> None:
         self.op = op
@@ -298,8 +307,7 @@ class Transaction(Span):
         self.trace = trace
         self.contexts = None
         self.description = self.status = self.data = self.tags = self.measurements = self.end_ticks = None
-        self._id = self._outer = self._parent = None
-        self._placed = False
+        self._id = self._outer = self._within = self._parent = None
         self.start_ticks = ticks()
         self._begin()
 
@@ -336,14 +344,14 @@ class Transaction(Span):
         """Attach a group of values to this transaction alone."""
         if self.contexts is None:
             self.contexts = {}
-        put(self.contexts, text(key), plain_mapping(value))
+        put_group(self.contexts, text(key), plain_mapping(value))
 
     def set_http_status(self, code: int) -> None:
         """Derive the status from an HTTP code, and record the code as data, tag and response context."""
         super().set_http_status(code)
         if self.contexts is None:
             self.contexts = {}
-        put(self.contexts, "response", {"status_code": code if type(code) is int else http_code(code)})
+        put_group(self.contexts, "response", {"status_code": code if type(code) is int else http_code(code)})
 
     def trace_headers(self) -> dict[str, str]:
         """The headers that continue the trace elsewhere, as a child of this transaction."""
@@ -355,13 +363,13 @@ class Transaction(Span):
             if status is not None:
                 self.status = text(status)
             self.end_ticks = ticks()
-            release(self)
+            end(self)
             self._hand_over()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        release(self, unwound=True)
+        end(self, unwound=True)
         self._close(kind, error)
 
     def _close(self, kind: type[BaseException] | None, error: BaseException | None) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from opcode import opmap
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 from weakref import ref
 
 from .current import Current, get_span, set_span, unusual
@@ -25,16 +25,24 @@ from .current import Current, get_span, set_span, unusual
 __all__ = [
     "GENERATOR",
     "Holding",
+    "Placement",
+    "beyond",
     "current_span",
+    "end",
+    "enter_aside",
     "guard_collector",
     "held_kinds",
     "hold",
     "holder",
     "is_collecting",
+    "is_open_here",
     "leave_later",
+    "place",
     "release",
     "turning",
 ]
+
+S = TypeVar("S", bound=Current)
 
 GENERATOR = 0x20 | 0x200
 """Flags of a code object: a generator, an asynchronous generator."""
@@ -46,6 +54,9 @@ _BETWEEN = frozenset({"contextlib", f"{__package__}.verbs"})
 _DRIVERS = f"{__package__}.drivers"
 _CACHE = opmap.get("CACHE", -1)
 _DELEGATES = frozenset(opmap[name] for name in ("YIELD_FROM", "SEND") if name in opmap)
+
+DEEPEST = 100_000
+"""Where to give up: whoever enters the span of a `with span(...)` again inside makes a ring of what is open."""
 
 held_kinds: dict[type, type] = {}
 """For each kind of span the kind it becomes when a generator holds it (filled in by `held`)."""
@@ -82,9 +93,24 @@ class Holding:
                 _strike(key, reference)
         return token
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it was entered and not left."""
+        return self.frame is not None and self.place is not None
+
     def is_suspended(self) -> bool:
         """Whether the generator waits at a `yield` or has ended, seen from the thread and task that opened the span."""
         return (self.frame is None or self.frame.f_back is None) and self.place == _place()
+
+
+class Placement:
+    """Where a span was set on a scope, and what was current there."""
+
+    __slots__ = ("place", "within")
+
+    def __init__(self, within: Any) -> None:
+        self.within = within
+        self.place = _place()
 
 
 # Both may be called when the interpreter has taken this module's globals down, so they bring what they need.
@@ -103,7 +129,7 @@ def _forget(key: Any, _: Any, held: dict[Any, Any] = unusual) -> None:
 def hold(span: Any, frame: FrameType | None) -> Any:
     """Bind `span`, before it is entered, to the generator that opens it in `frame`, if one does."""
     kind = held_kinds.get(type(span))
-    frame = _beyond(frame)
+    frame = beyond(frame)
     if kind is not None and frame is not None and frame.f_code.co_flags & GENERATOR:
         found = holder(frame)
         if found is not None:
@@ -122,7 +148,7 @@ def holder(frame: FrameType) -> FrameType | None:
         driver = frame.f_back
         if driver is None:
             return frame
-        block = _beyond(driver)
+        block = beyond(driver)
         if block is driver and not _stands_for(frame, driver):
             return frame
         if block is None:
@@ -142,7 +168,7 @@ def _stands_for(inner: FrameType, driver: FrameType) -> bool:
     return code[at] in _DELEGATES
 
 
-def _beyond(frame: FrameType | None) -> FrameType | None:
+def beyond(frame: FrameType | None) -> FrameType | None:
     """`frame`, or the nearest caller that is not a part of how a block is entered."""
     while frame is not None and frame.f_globals.get("__name__") in _BETWEEN:
         frame = frame.f_back
@@ -158,7 +184,7 @@ def current_span(frame: FrameType | None) -> Any:
             set_span(current)
     while current is not None and current.is_suspended():
         current = current._outer
-    if getattr(current, "suppresses", False):
+    if current is not None and current.suppresses is not None:
         return current
     while frame is not None:
         key = id(frame)
@@ -178,9 +204,11 @@ def _held_by(frame: FrameType) -> Any:
 
 
 def _is_under(span: Current | None, held: Current) -> bool:
-    while span is not None and span is not held:
+    for _ in range(DEEPEST):
+        if span is None or span is held:
+            return span is held
         span = _beneath(span)
-    return span is held
+    return False
 
 
 def _beneath(span: Current) -> Any:
@@ -189,7 +217,54 @@ def _beneath(span: Current) -> Any:
         noted = span._within
     except AttributeError:
         return span._outer
-    return noted.within if type(noted) is Holding else noted
+    return noted.within if type(noted) in (Holding, Placement) else noted
+
+
+def is_open_here(span: Any) -> bool:
+    """Whether `span` is in the chain of what is current here, and must not be put into it again."""
+    current: Current | None = get_span()
+    for _ in range(DEEPEST):
+        if current is None or current is span:
+            return current is span
+        current = current._outer
+    return False
+
+
+def enter_aside(span: S, frame: FrameType) -> S:
+    """Make `span` current for code in `frame` where not just its parent is, or while generators hold spans open."""
+    outer: Current | None = get_span()
+    within: Current | None = current_span(frame) if unusual else outer
+    if within is not None and within.suppresses is not None:
+        return span
+    if unusual and is_collecting():
+        span._outer = outer
+        Holding(frame).enter(span, within)
+        return span
+    if not is_open_here(span):
+        span._outer = outer
+        if unusual:
+            span._within = within
+    set_span(span)
+    return span
+
+
+def place(span: Current, outer: Current | None) -> None:
+    """Make `span` current inside `outer` until it is replaced or ends."""
+    if not is_open_here(span):
+        span._outer = outer
+        held = getattr(span, "_within", None)
+        if type(held) is not Holding or not held.is_open:
+            span._within = Placement(outer)
+    set_span(span)
+
+
+def end(span: Current, *, unwound: bool = False) -> None:
+    """Take `span` out of what is current here, and there where it was set on a scope, be it in another thread."""
+    placed = span._within
+    release(span, unwound=unwound)
+    if type(placed) is Placement and placed.place != _place():
+        span._outer = placed.within
+        leave_later(span, placed.place)
 
 
 def release(span: Current, *, unwound: bool = False) -> None:
@@ -203,8 +278,12 @@ def release(span: Current, *, unwound: bool = False) -> None:
         return
     inner: Current | None = None
     current: Current | None = get_span()
-    while current is not None and current is not span:
+    for _ in range(DEEPEST):
+        if current is None or current is span:
+            break
         inner, current = current, current._outer
+    else:
+        current = None
     if type(getattr(span, "_within", None)) is Holding:
         span._within.leave(span)
     if current is not None and is_collecting():

@@ -15,7 +15,8 @@ __all__ = ["Recorder", "Trace"]
 MOST_AHEAD: Final = 64
 """Span ids that are drawn at once."""
 
-_OWN_TEXTS: Final = ("transaction", "release", "environment")
+LONGEST_NAME: Final = 200
+"""Characters of a transaction's name in the sampling context, as in the event."""
 
 
 class Recorder(Protocol):
@@ -95,17 +96,33 @@ class Trace:
         return self._rand
 
     def random(self) -> float:
-        """The same as a number."""
-        return float(self.rand or 0)
+        """The same as a number; where none fits what came in, one for a decision of our own."""
+        return float(self.rand or self._redrawn())
+
+    def _redrawn(self) -> str:
+        self._rand = sample_rand(self.id) or ""
+        return self._rand
 
     def sampling_context(self, name: str | None, source: str | None) -> dict[str, str]:
         """The dynamic sampling context, frozen at its first use; empty when a caller froze an empty one."""
-        if self._frozen is None:
+        frozen = self._frozen
+        if not frozen:
             incoming = self.incoming
             if incoming is not None and incoming.dynamic_sampling_context is not None:
-                self._frozen = self._continued(dict(incoming.dynamic_sampling_context))
+                values = self._continued(dict(incoming.dynamic_sampling_context))
             else:
-                self._frozen = self._begun(None if source == "url" else name)
+                values = self._begun(None if source == "url" else name)
+            if frozen is None:
+                frozen = self._frozen = values
+            else:
+                frozen.update(values)
+        return frozen
+
+    @property
+    def sampling_context_to_be(self) -> dict[str, str]:
+        """The same mapping before its first use, when it is still empty."""
+        if self._frozen is None:
+            self._frozen = {}
         return self._frozen
 
     def headers(self, span_id: str, name: str | None = None, source: str | None = None) -> dict[str, str]:
@@ -127,15 +144,19 @@ class Trace:
         return writer
 
     def _shown(self, context: dict[str, str]) -> dict[str, str]:
-        """The context as other services may read it: what this process put into it is a program's text."""
-        if self.incoming is not None and self.incoming.dynamic_sampling_context is not None:
+        """The context as other services may read it: a name that this process put into it is a program's text."""
+        name = context.get("transaction")
+        if name is None or (self.incoming is not None and self.incoming.dynamic_sampling_context is not None):
             return context
-        clean = self.hub.clean
-        return {key: clean(value) if key in _OWN_TEXTS else value for key, value in context.items()}
+        return {**context, "transaction": self.hub.clean(name)}
 
     def _begun(self, name: str | None) -> dict[str, str]:
         options = self.hub.options
         dsn = options.dsn
+        if name is not None and len(name) > LONGEST_NAME:
+            # Cut before that, a secret would not be known for one.
+            name = self.hub.clean(name).strip()
+            name = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + "..."
         return sampling_context(
             trace_id=self.id,
             public_key=dsn.public_key if dsn is not None else None,
@@ -145,7 +166,7 @@ class Trace:
             release=options.release,
             environment=options.environment,
             transaction=name,
-            org_id=options.org_id or (dsn.org_id if dsn is not None else None),
+            org_id=options.org_id,
         )
 
     def _continued(self, values: dict[str, str]) -> dict[str, str]:

@@ -27,6 +27,7 @@ __all__ = [
     "plain",
     "plain_mapping",
     "put",
+    "put_group",
     "text",
     "type_name",
     "union",
@@ -100,8 +101,18 @@ def put(mapping: dict[str, Any], key: str, value: Any) -> None:
     if len(mapping) < ENTRIES or key in mapping:
         mapping[key] = value
     else:
-        former = mapping.get(_MORE, "").partition(" ")[0]
+        held = mapping.get(_MORE)
+        former = held.partition(" ")[0] if type(held) is str else ""
         mapping[_MORE] = f"{int(former) + 1 if former.isdecimal() else 1} more"
+
+
+def put_group(mapping: dict[str, dict[str, Any]], key: str, group: dict[str, Any]) -> None:
+    """Like `put`, for a mapping of mappings: what is left out is counted as `left_out` of `...`."""
+    if len(mapping) < ENTRIES or key in mapping:
+        mapping[key] = group
+    else:
+        former = mapping.get(_MORE, {}).get("left_out")
+        mapping[_MORE] = {"left_out": former + 1 if type(former) is int else 1}
 
 
 def union(held: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from .decorate import decorate, is_decoratable
 from .opening import begin_transaction, span
 from .recipe import SpanRecipe, TransactionRecipe
 from .span import Transaction
+from .suspended import beyond
 
 __all__ = ["TransactionBlock", "span", "traced", "transaction"]
 
@@ -55,7 +56,7 @@ def traced(
             function,
             op if isinstance(op, str) else "function",
             description if description is not None else name,
-            dict(data) if data else None,
+            dict(data) if data is not None else None,
             tuple([capture] if isinstance(capture, str) else capture),
         )
 
@@ -65,26 +66,32 @@ def traced(
 
 
 class TransactionBlock:
-    """What `transaction(...)` returns: a `with` or `async with` block, or a decorator."""
+    """What `transaction(...)` returns: a `with` or `async with` block, or a decorator.
 
-    __slots__ = ("_name", "_op", "_settings", "_transaction")
+    It may be used any number of times, in itself and in several threads and tasks at once; each is a transaction.
+    """
+
+    __slots__ = ("_begun", "_name", "_op", "_settings")
 
     def __init__(self, op: str | None, name: str | None, settings: dict[str, Any]) -> None:
         self._op = op
         self._name = name
         self._settings = settings
+        self._begun: dict[int, tuple[int, Transaction]] = {}
+        """Each with the frame that its block is in."""
 
     def __enter__(self) -> Transaction:
-        begun = begin_transaction(self._op, self._name, frame=sys._getframe(1), **self._settings)
-        self._transaction = begun
+        frame = sys._getframe(1)
+        begun = begin_transaction(self._op, self._name, frame=frame, **self._settings)
+        self._begun[id(begun)] = id(beyond(frame)), begun
         return begun.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        transaction = self._transaction
-        del self._transaction
-        transaction.__exit__(kind, error, trace)
+        transaction = self._left(id(beyond(sys._getframe(1))))
+        if transaction is not None:
+            transaction.__exit__(kind, error, trace)
 
     async def __aenter__(self) -> Transaction:
         return self.__enter__()
@@ -93,6 +100,17 @@ class TransactionBlock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, trace)
+
+    def _left(self, place: int) -> Transaction | None:
+        """The transaction whose block ends: the last begun in that frame; when the block moved on, the last of all."""
+        found = None
+        for begun_in, begun in reversed(self._begun.copy().values()):
+            if found is None or begun_in == place:
+                found = begun
+            if begun_in == place:
+                break
+        self._begun.pop(id(found), None)
+        return found
 
     def __call__(self, function: F) -> F:
         def recipe_for(target: Callable[..., Any]) -> TransactionRecipe:
@@ -116,7 +134,16 @@ def transaction(
 ) -> TransactionBlock: ...
 @overload
 def transaction(function: F, /) -> F: ...
-def transaction(op: Any = None, name: str | None = None, **settings: Any) -> Any:
+def transaction(
+    op: Any = None,
+    name: str | None = None,
+    *,
+    source: str = "custom",
+    headers: Any = None,
+    sampled: bool | None = None,
+    data: Mapping[str, Any] | None = None,
+    sampling_context: Mapping[str, Any] | None = None,
+) -> Any:
     """Record a unit of work as a whole: a job, a message, a request.
 
     As a `with` or `async with` block it holds the transaction on the current scope while it runs; as a decorator every
@@ -129,6 +156,13 @@ def transaction(op: Any = None, name: str | None = None, **settings: Any) -> Any
     trace of its own, also inside another transaction, which is current again afterwards. `sampled` overrides the
     sampler and the rates. `sampling_context` is added to what a `traces_sampler` is given.
     """
+    settings = {
+        "source": source,
+        "headers": headers,
+        "sampled": sampled,
+        "data": data,
+        "sampling_context": sampling_context,
+    }
     if is_decoratable(op):
         return TransactionBlock(None, None, settings)(op)
     return TransactionBlock(op, name, settings)

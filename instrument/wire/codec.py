@@ -20,8 +20,11 @@ class Codec(Protocol):
     def max_records(self) -> int:
         """How many records one body may hold."""
 
-    def encode(self, item: Event) -> bytes:
-        """One item as a record that may be kept, and sent at any later time."""
+    def records(self, item: Event) -> list[tuple[int, bytes]]:
+        """One item as records that may be kept, and sent at any later time; and how many spans each holds.
+
+        It is one record but for a transaction with more spans than the other side takes at once.
+        """
 
     def join(self, records: list[bytes]) -> bytes:
         """The body of one request, to be sent now."""

@@ -12,10 +12,15 @@ from typing import Any, Final
 from .._clock import wall
 from .._value import Value
 from ..recording import Event, text
-from .event import encode_event
+from .event import encode_parts
 from .json import encode
+from .parts import part_id
+from .shrink import BUDGET_BYTES
 
 __all__ = ["BadEnvelope", "Envelope", "EnvelopeCodec", "EnvelopeItem", "EventCodec", "client_report", "read_envelope"]
+
+LINE_BYTES: Final = 32 * 1024 * 1024
+"""A line that the local store, its viewer and the spool take well."""
 
 _EPOCH: Final = datetime(1970, 1, 1)
 
@@ -29,14 +34,23 @@ class EnvelopeCodec:
     def __init__(self, now: Callable[[], int] = wall) -> None:
         self._now = now
 
-    def encode(self, item: Event) -> bytes:
-        """An envelope that lacks only `sent_at`."""
+    def records(self, item: Event) -> list[tuple[int, bytes]]:
+        """Envelopes that lack only `sent_at`, and how many spans each holds."""
         headers: dict[str, Any] = {"event_id": item.event_id}
         context = item.dynamic_sampling_context
         if context:
             headers["trace"] = {key: text(value) for key, value in context.items()}
         kind = "transaction" if item.kind == "transaction" else "event"
-        return _framed(headers, kind, encode_event(item))
+        made: list[tuple[int, bytes]] = []
+        for spans, payload in encode_parts(item, BUDGET_BYTES):
+            if made:
+                headers["event_id"] = part_id(item.event_id, len(made))
+            made.append((spans, _framed(headers, kind, payload)))
+        return made
+
+    def encode(self, item: Event) -> bytes:
+        """The first record of `item`, which most often is the only one."""
+        return self.records(item)[0][1]
 
     def join(self, records: list[bytes]) -> bytes:
         """The first record as an envelope sent now, with the items of the others, which may only be client reports."""
@@ -52,9 +66,13 @@ class EventCodec:
     content_type = "application/x-ndjson"
     max_records = 1000
 
+    def records(self, item: Event) -> list[tuple[int, bytes]]:
+        """The event's JSON, without a line feed, and how many spans it holds."""
+        return encode_parts(item, LINE_BYTES)
+
     def encode(self, item: Event) -> bytes:
-        """The event's JSON, without a line feed."""
-        return encode_event(item)
+        """The first record of `item`, which most often is the only one."""
+        return self.records(item)[0][1]
 
     def join(self, records: list[bytes]) -> bytes:
         """The records, one on a line."""

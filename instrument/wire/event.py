@@ -8,14 +8,18 @@ from msgspec import Struct
 
 from ..recording import ErrorEvent, Event, TransactionEvent, text
 from . import limits
+from .json import encode
 from .meta import add_meta
-from .shrink import encode_within, note
+from .parts import in_parts
+from .shrink import BUDGET_BYTES, encode_within, note
 
-__all__ = ["encode_event"]
+__all__ = ["encode_event", "encode_parts"]
 
 _OP: Final = limits.OP
 _DESCRIPTION: Final = limits.DESCRIPTION
 _STATUSES: Final = limits.STATUSES
+_SOURCES: Final = limits.SOURCES
+_OBJECTS: Final = frozenset({dict})
 
 
 class _WireSpan(Struct, omit_defaults=True, gc=False):
@@ -34,12 +38,24 @@ class _WireSpan(Struct, omit_defaults=True, gc=False):
 
 
 def encode_event(event: Event) -> bytes:
-    """The event as JSON on one line, within the size that the server takes."""
+    """The event as JSON on one line, within the size that the server takes; of a very large one the first part."""
+    return encode_parts(event)[0][1]
+
+
+def encode_parts(event: Event, budget: int = BUDGET_BYTES) -> list[tuple[int, bytes]]:
+    """How many spans the event has, and its JSON on one line of at most `budget` bytes: most often it is one part."""
+    spans = 0
     if isinstance(event, TransactionEvent):
-        return encode_within(_transaction(event))
-    if isinstance(event, ErrorEvent):
-        return encode_within(_error(event))
-    return encode_within(_common(event, {}))
+        spans = len(event.spans) + 1
+        payload = _transaction(event)
+    else:
+        payload = _error(event) if isinstance(event, ErrorEvent) else _common(event, {})
+    encoded = encode(payload)
+    if len(encoded) > budget:
+        if spans > 1:
+            return in_parts(payload, budget)
+        encoded = encode_within(payload, budget)
+    return [(spans, encoded)]
 
 
 def _transaction(event: TransactionEvent) -> dict[str, Any]:
@@ -62,7 +78,7 @@ def _transaction(event: TransactionEvent) -> dict[str, Any]:
         "type": "transaction",
         "event_id": event.event_id,
         "transaction": limits.cut(name, limits.NAME),
-        "transaction_info": {"source": event.source},
+        "transaction_info": {"source": event.source if event.source in _SOURCES else "custom"},
         "start_timestamp": event.time / 1e9,
         "timestamp": end / 1e9,
         "spans": _spans(event),
@@ -113,10 +129,10 @@ def _spans(event: TransactionEvent) -> list[_WireSpan]:
         )
         add(wire)
         if span.status is not None or span.data:
-            _add_data(wire, span.data or {}, span.status)
-        if span.tags:
+            _add_data(wire, span.data if type(span.data) is dict else {}, span.status)
+        if span.tags and type(span.tags) is dict:
             wire.tags = limits.span_tags(span.tags)
-        if span.measurements:
+        if span.measurements and type(span.measurements) is dict:
             wire.measurements = limits.measurements(span.measurements)
     return built
 
@@ -160,7 +176,7 @@ def _error(event: ErrorEvent) -> dict[str, Any]:
         payload["modules"] = event.modules
     if event.transaction and event.transaction.strip():
         payload["transaction"] = limits.cut(event.transaction.strip(), limits.NAME)
-        payload["transaction_info"] = {"source": event.transaction_source or "custom"}
+        payload["transaction_info"] = {"source": limits.source(event.transaction_source)}
     if event.breadcrumbs:
         payload["breadcrumbs"] = {"values": [limits.crumb(crumb) for crumb in event.breadcrumbs]}
     _common(event, payload)
@@ -183,6 +199,8 @@ def _common(event: Event, payload: dict[str, Any]) -> dict[str, Any]:
     payload["platform"] = "python"
     contexts = payload["contexts"] = event.contexts.copy()
     contexts.pop("trace", None)
+    if not _OBJECTS.issuperset(map(type, contexts.values())):  # the server takes no others
+        payload["contexts"] = {name: context for name, context in contexts.items() if type(context) is dict}
     # Most of these are empty in most events, and a question costs less than an answer.
     if event.level:
         _put(payload, "level", limits.level(event.level))

@@ -22,6 +22,7 @@ __all__ = [
     "OP",
     "RELEASE",
     "SERVER_NAME",
+    "SOURCES",
     "STATUSES",
     "crumb",
     "cut",
@@ -31,6 +32,7 @@ __all__ = [
     "measurements",
     "origin",
     "release",
+    "source",
     "span_tags",
     "tags",
     "user",
@@ -66,9 +68,25 @@ _KNOWN_STATUSES: Final = (
     "data_loss",
     "unauthenticated",
 )
-STATUSES: Final = {**{status: status for status in _KNOWN_STATUSES}, "success": "ok", "failure": "internal_error"}
-"""The statuses a span may have, and those that mean one of them."""
+_OTHER_WORDS: Final = {
+    "success": "ok",
+    "failure": "internal_error",
+    "unknown": "unknown_error",
+    "internal": "internal_error",
+}
+_NAMED: Final = {status: status for status in _KNOWN_STATUSES} | _OTHER_WORDS
+STATUSES: Final = {
+    **_NAMED,
+    **{name.upper(): status for name, status in _NAMED.items()},
+    **{str(code): status for code, status in enumerate(_KNOWN_STATUSES)},
+}
+"""The statuses a span may have, and what means one of them: other words, names and numbers of gRPC."""
 
+SOURCES: Final = frozenset({"custom", "url", "route", "view", "component", "task"})
+"""Where the name of a transaction may come from."""
+
+_TEXTS_OF_USER: Final = ("email", "name", "segment")
+"""What the server takes as text only; an id or a user's name may be a number too."""
 _LEVELS: Final = {level: level for level in ("fatal", "error", "warning", "info", "debug")} | {
     "critical": "fatal",
     "warn": "warning",
@@ -112,7 +130,7 @@ def measurements(given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Measurements by names the server takes; a value that is no finite number is left out."""
     kept = {}
     for name, measured in given.items():
-        if _is_number(measured.get("value")):
+        if type(measured) is dict and _is_number(measured.get("value")):
             shown = _NOT_IN_MEASUREMENT.sub("_", text(name))
             unit = _NOT_IN_UNIT.sub("_", text(measured.get("unit") or ""))[:UNIT]
             kept[shown if shown[:1].isalpha() else f"m{shown}"] = {"value": measured["value"], "unit": unit}
@@ -121,6 +139,11 @@ def measurements(given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def _is_number(value: Any) -> bool:
     return type(value) is int or (type(value) is float and isfinite(value))
+
+
+def source(given: Any) -> str:
+    """Where a name comes from, "custom" where the server does not know the word."""
+    return given if type(given) is str and given in SOURCES else "custom"
 
 
 def origin(given: Any) -> str:
@@ -133,17 +156,22 @@ def _origin(given: str) -> str:
     return _NOT_IN_ORIGIN.sub("_", given)[:OP] or "manual"
 
 
+def _within_bytes(value: str, limit: int) -> str:
+    """The start of it that has at most `limit` bytes: so the server counts a release and an environment."""
+    return value.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
+
+
 @lru_cache(maxsize=64)
 def release(given: str) -> str | None:
     """A release's name, or `None` when it cannot be one."""
-    shown = _NOT_IN_RELEASE.sub("-", given.strip())[:RELEASE]
+    shown = _within_bytes(_NOT_IN_RELEASE.sub("-", given.strip()), RELEASE)
     return None if shown in ("", ".", "..") else shown
 
 
 @lru_cache(maxsize=64)
 def environment(given: str) -> str | None:
     """An environment's name, or `None` when it cannot be one."""
-    shown = _NOT_IN_RELEASE.sub("-", given.strip())[:ENVIRONMENT]
+    shown = _within_bytes(_NOT_IN_RELEASE.sub("-", given.strip()), ENVIRONMENT)
     return None if shown.lower() in ("", ".", "..", "none") else shown
 
 
@@ -163,6 +191,9 @@ def user(given: dict[str, Any]) -> dict[str, Any]:
 
     What is none goes to the user's `data`.
     """
+    for name in _TEXTS_OF_USER:
+        if type(given.get(name)) in (bool, int, float):
+            given = {**given, name: text(given[name])}
     moved = {name: value for name, value in given.items() if not _is_of_user(name, value)}
     if not moved:
         return given

@@ -12,9 +12,10 @@ from itertools import islice
 from typing import Any, Final, Literal
 
 from .._version import version
-from ..recording import ErrorEvent, Event, TransactionEvent, plain, text
+from ..recording import ErrorEvent, Event, TransactionEvent, plain, spans_of, text
 from . import otlp_json, otlp_protobuf
 from .otlp_error import of_error
+from .otlp_lean import lean_json, lean_protobuf
 from .otlp_span import OtlpEvent, OtlpSpan, of_transaction
 
 __all__ = ["OtlpCodec", "OtlpEncoding", "rejected_spans"]
@@ -27,10 +28,9 @@ MOST_ATTRIBUTES: Final = 128
 MOST_EVENTS: Final = 128
 """Of one span, as OpenTelemetry's own limits are by default."""
 
-BUDGET_BYTES: Final = 1_000_000
-"""Of one record. Spans keep what places them in the trace, and lose attributes."""
+BUDGET_BYTES: Final = 10_000_000
+"""Of one record, half of what receivers take by default. What is larger loses its largest attributes, and no span."""
 
-LARGE_TEXT: Final = 256
 MOST_RESOURCES: Final = 16
 _LATEST: Final = 2**63 - 1
 _REFUSALS: Final = (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError, struct.error)
@@ -48,6 +48,10 @@ class OtlpCodec:
         self._scope = ("instrument", version())
         self._resources: dict[tuple[Any, ...], bytes] = {}
 
+    def records(self, item: Event) -> list[tuple[int, bytes]]:
+        """The record of the item and how many spans it holds; 0 for an error, which is a span only here."""
+        return [(spans_of(item), self.encode(item))]
+
     def encode(self, item: Event) -> bytes:
         """The item's spans and what they were recorded by, as a request that could be sent alone."""
         spans = _spans(item)
@@ -63,14 +67,17 @@ class OtlpCodec:
         joined: bytes = self._writer.join(records)
         return joined
 
+    def lean(self, record: bytes) -> bytes | None:
+        """The record at about half its size, for a receiver that finds it too large; `None` when that cannot be."""
+        return lean_json(record) if self._writer is otlp_json else lean_protobuf(record)
+
     def _within_budget(self, resource: bytes, spans: list[OtlpSpan]) -> bytes:
         written: bytes = self._writer.record(resource, self._scope, spans)
-        for step in (_drop_large_texts, _drop_attributes):
-            if len(written) <= BUDGET_BYTES:
+        while len(written) > BUDGET_BYTES:
+            smaller = self.lean(written)
+            if smaller is None:
                 break
-            for span in spans:
-                step(span)
-            written = self._writer.record(resource, self._scope, spans)
+            written = smaller
         return written
 
     def _resource(self, item: Event) -> bytes:
@@ -130,31 +137,11 @@ def _spans(item: Event) -> list[OtlpSpan]:
     return spans
 
 
-def _drop_large_texts(span: OtlpSpan) -> None:
-    kept = {name: value for name, value in span.attributes.items() if not _is_large(value)}
-    span.dropped_attributes += len(span.attributes) - len(kept)
-    span.attributes = kept
-    span.name = span.name[:LARGE_TEXT]
-    for event in span.events[:-1]:
-        event.attributes = {name: value for name, value in event.attributes.items() if not _is_large(value)}
-
-
-def _is_large(value: Any) -> bool:
-    return len(value) > LARGE_TEXT if type(value) is str else type(value) in (dict, list)
-
-
-def _drop_attributes(span: OtlpSpan) -> None:
-    span.dropped_attributes += len(span.attributes)
-    span.attributes = {}
-    span.dropped_events += max(0, len(span.events) - 1)
-    span.events = span.events[-1:]
-
-
 def _cleaned(span: OtlpSpan) -> OtlpSpan:
     """The same of plain values, in place."""
     span.trace_id, span.span_id = _id(span.trace_id, 32), _id(span.span_id, 16)
     span.parent_id = _id(span.parent_id, 16) if span.parent_id else ""
-    span.name, span.message = text(span.name), text(span.message)
+    span.name, span.message, span.trace_state = text(span.name), text(span.message), text(span.trace_state)
     span.start, span.end = _moment(span.start), _moment(span.end)
     span.attributes = _clean_mapping(span.attributes)
     span.events = [

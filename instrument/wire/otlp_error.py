@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ..recording import ErrorEvent, text
-from .otlp_span import ERROR, INTERNAL, LOCAL_PARENT, UNSET, OtlpEvent, OtlpSpan, cut, shared_attributes
+from .otlp_span import ERROR, INTERNAL, LOCAL_PARENT, PLACE_KNOWN, UNSET, OtlpEvent, OtlpSpan, cut, shared_attributes
 
 __all__ = ["of_error"]
 
@@ -43,11 +43,12 @@ def of_error(event: ErrorEvent) -> OtlpSpan:
     attributes.update((key, value) for key, value in found.items() if value)
     for key, value in shared_attributes(event).items():
         attributes.setdefault(key, value)
+    is_alone = _is_alone(event)
     failed = event.level in ("error", "fatal") if event.level else bool(event.exceptions)
     return OtlpSpan(
         trace_id=event.trace_id,
         span_id=event.event_id[:16],
-        parent_id=_parent(event),
+        parent_id="" if is_alone else _parent(event),
         name=cut(name),
         kind=INTERNAL,
         start=event.time,
@@ -55,9 +56,17 @@ def of_error(event: ErrorEvent) -> OtlpSpan:
         attributes=attributes,
         status=ERROR if failed else UNSET,
         message=said if failed else "",
-        flags=LOCAL_PARENT,
+        flags=PLACE_KNOWN if is_alone else LOCAL_PARENT,
         events=[*(_crumb(crumb, event.time) for crumb in event.breadcrumbs), happened],
+        trace_state=event.tracestate or "",
     )
+
+
+def _is_alone(event: ErrorEvent) -> bool:
+    """Whether nothing else of its trace is recorded, so that its parent will never be seen."""
+    if event.sampled is not None:
+        return not event.sampled
+    return (event.dynamic_sampling_context or {}).get("sampled") == "false"
 
 
 def _parent(event: ErrorEvent) -> str:

@@ -45,6 +45,7 @@ class _Span(Struct, rename="camel", omit_defaults=True, gc=False):
     events: list[_Event] = []
     dropped_events_count: int = 0
     status: _Status | None = None
+    trace_state: str = ""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -83,6 +84,7 @@ def _span(span: OtlpSpan) -> _Span:
         [_event(event) for event in span.events],
         span.dropped_events,
         _Status(span.status, span.message) if span.status else None,
+        span.trace_state,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from .otlp_span import OtlpEvent, OtlpSpan
 from .otlp_value import attribute
 
-__all__ = ["join", "read_response", "record", "resource"]
+__all__ = ["field", "fields", "join", "read_response", "record", "resource", "varint"]
 
 _TIME: Final = Struct("<BQ").pack
 _FIXED: Final = Struct("<BBBQBQBBI").pack
@@ -25,13 +25,13 @@ _MASK: Final = (1 << 64) - 1
 
 def resource(attributes: dict[str, Any]) -> bytes:
     """What the spans of a record were recorded by."""
-    return _field(b"\x0a", b"".join(_attributes(b"\x0a", attributes)))
+    return field(b"\x0a", b"".join(_attributes(b"\x0a", attributes)))
 
 
 def record(resource: bytes, scope: tuple[str, str], spans: list[OtlpSpan]) -> bytes:
     """A whole request with these spans. Requests one after another are one request."""
     scoped = [_scope(*scope), *map(_span, spans)]
-    return _field(b"\x0a", resource + _field(b"\x12", b"".join(scoped)))
+    return field(b"\x0a", resource + field(b"\x12", b"".join(scoped)))
 
 
 def join(records: list[bytes]) -> bytes:
@@ -41,7 +41,7 @@ def join(records: list[bytes]) -> bytes:
 
 @lru_cache(maxsize=1)
 def _scope(name: str, version: str) -> bytes:
-    return _field(b"\x0a", _text(b"\x0a", name) + _text(b"\x12", version))
+    return field(b"\x0a", _text(b"\x0a", name) + _text(b"\x12", version))
 
 
 def _span(span: OtlpSpan) -> bytes:
@@ -51,6 +51,8 @@ def _span(span: OtlpSpan) -> bytes:
         ids = b"%b\x22\x08%b" % (ids, bytes.fromhex(parent))
     if len(ids) != (38 if parent else 28):
         raise ValueError("an id of a wrong length")
+    if span.trace_state:
+        ids = b"%b%b" % (ids, _text(b"\x1a", span.trace_state))
     parts = [
         ids,
         _text(b"\x2a", span.name),
@@ -59,15 +61,15 @@ def _span(span: OtlpSpan) -> bytes:
     if span.attributes:
         parts += _attributes(b"\x4a", span.attributes)
     if span.dropped_attributes:
-        parts.append(b"\x50" + _varint(span.dropped_attributes))
+        parts.append(b"\x50" + varint(span.dropped_attributes))
     if span.events:
-        parts += [_field(b"\x5a", _event(event)) for event in span.events]
+        parts += [field(b"\x5a", _event(event)) for event in span.events]
     if span.dropped_events:
-        parts.append(b"\x60" + _varint(span.dropped_events))
+        parts.append(b"\x60" + varint(span.dropped_events))
     if span.status:
         message = _text(b"\x12", span.message) if span.message else b""
-        parts.append(_field(b"\x7a", message + b"\x18" + _ONE_BYTE[span.status]))
-    return _field(b"\x12", b"".join(parts))
+        parts.append(field(b"\x7a", message + b"\x18" + _ONE_BYTE[span.status]))
+    return field(b"\x12", b"".join(parts))
 
 
 def _event(event: OtlpEvent) -> bytes:
@@ -86,7 +88,7 @@ def _attributes(tag: bytes, attributes: dict[str, Any]) -> list[bytes]:
             if length + len(key) < 124:  # as nearly all are: every length is one byte
                 written.append(b"%b%c%b\x12%c\x0a%c%b" % (tag, length + len(key) + 4, key, length + 2, length, text))
                 continue
-            value = b"\x0a%b%b" % (_varint(length), text)
+            value = b"\x0a%b%b" % (varint(length), text)
         elif kind is int and 0 <= given < 128:
             value = _SMALL[given]
         elif given is None:
@@ -97,8 +99,8 @@ def _attributes(tag: bytes, attributes: dict[str, Any]) -> list[bytes]:
         if size + len(key) < 126:
             written.append(b"%b%c%b\x12%c%b" % (tag, size + len(key) + 2, key, size, value))
         else:
-            both = b"%b\x12%b%b" % (key, _varint(size), value)
-            written.append(b"%b%b%b" % (tag, _varint(len(both)), both))
+            both = b"%b\x12%b%b" % (key, varint(size), value)
+            written.append(b"%b%b%b" % (tag, varint(len(both)), both))
     return written
 
 
@@ -114,25 +116,27 @@ def _value(given: Any) -> bytes:
     if kind is str:
         return _text(b"\x0a", value)
     if kind is int:
-        return b"\x18" + _varint(value & _MASK)
+        return b"\x18" + varint(value & _MASK)
     if kind is bool:
         return b"\x10\x01" if value else b"\x10\x00"
     if kind is float:
         return _DOUBLE(0x21, value)
-    return _field(b"\x2a", b"".join([_field(b"\x0a", _value(one)) for one in value]))
+    return field(b"\x2a", b"".join([field(b"\x0a", _value(one)) for one in value]))
 
 
 def _text(tag: bytes, text: str) -> bytes:
     encoded = text.encode()
     length = len(encoded)
-    return b"%b%b%b" % (tag, _ONE_BYTE[length] if length < 128 else _varint(length), encoded)
+    return b"%b%b%b" % (tag, _ONE_BYTE[length] if length < 128 else varint(length), encoded)
 
 
-def _field(tag: bytes, message: bytes) -> bytes:
-    return b"%b%b%b" % (tag, _varint(len(message)), message)
+def field(tag: bytes, message: bytes) -> bytes:
+    """A field that has a length, `tag` being its number and type."""
+    return b"%b%b%b" % (tag, varint(len(message)), message)
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """A number in groups of seven bits, the lowest first."""
     if number < 128:
         return _ONE_BYTE[number]
     groups = bytearray()
@@ -146,9 +150,9 @@ def _varint(number: int) -> bytes:
 def read_response(body: bytes) -> tuple[int, str]:
     """How many spans were rejected and what is said of it. Raises `ValueError` for what is no response."""
     rejected, message = 0, ""
-    for number, value in _fields(body):
+    for number, value, _ in fields(body):
         if number == 1 and isinstance(value, bytes):
-            for inner, told in _fields(value):
+            for inner, told, _ in fields(value):
                 if inner == 1 and isinstance(told, int):
                     rejected = told if told <= _MASK >> 1 else told - _MASK - 1
                 elif inner == 2 and isinstance(told, bytes):
@@ -156,15 +160,17 @@ def read_response(body: bytes) -> tuple[int, str]:
     return rejected, message
 
 
-def _fields(message: bytes) -> list[tuple[int, int | bytes]]:
-    found: list[tuple[int, int | bytes]] = []
+def fields(message: bytes) -> list[tuple[int, int | bytes, bytes]]:
+    """Of each field its number, its value, and all of it as it is written. Raises `ValueError` where they are none."""
+    found: list[tuple[int, int | bytes, bytes]] = []
     at = 0
     while at < len(message):
+        begin = at
         tag, at = _read_varint(message, at)
         number, kind = tag >> 3, tag & 7
         if kind == 0:
             told, at = _read_varint(message, at)
-            found.append((number, told))
+            found.append((number, told, message[begin:at]))
             continue
         if kind == 2:
             size, at = _read_varint(message, at)
@@ -174,7 +180,7 @@ def _fields(message: bytes) -> list[tuple[int, int | bytes]]:
             raise ValueError("a type of field that is not in use")
         if at + size > len(message):
             raise ValueError("a field ends early")
-        found.append((number, message[at : at + size]))
+        found.append((number, message[at : at + size], message[begin : at + size]))
         at += size
     return found
 

@@ -13,11 +13,14 @@ from typing import Any, Final
 from msgspec import Struct
 
 from ..recording import Event, TransactionEvent, status_of_http, text
+from . import limits
+from .otlp_http import describe_client, describe_request, describe_server
 
 __all__ = [
     "ERROR",
     "INTERNAL",
     "LOCAL_PARENT",
+    "PLACE_KNOWN",
     "UNSET",
     "OtlpEvent",
     "OtlpSpan",
@@ -100,6 +103,7 @@ class OtlpSpan(Struct, gc=False):
     dropped_attributes: int = 0
     events: list[OtlpEvent] = []
     dropped_events: int = 0
+    trace_state: str = ""
 
 
 def of_transaction(event: TransactionEvent) -> list[OtlpSpan]:
@@ -126,6 +130,9 @@ def of_transaction(event: TransactionEvent) -> list[OtlpSpan]:
             _add(made.attributes, span.tags or {})
             _add_measurements(made.attributes, span.measurements or {})
         spans.append(made)
+    if event.tracestate:
+        for made in spans:
+            made.trace_state = event.tracestate
     return spans
 
 
@@ -134,10 +141,14 @@ def _root(event: TransactionEvent) -> OtlpSpan:
     end = max(event.end, event.time)
     root = OtlpSpan(event.trace_id, event.span_id, event.parent_span_id or "", "", INTERNAL, event.time, end, given)
     _describe(root, event.op, event.description, event.status)
-    root.name = cut(text(event.name).strip() or "<unlabeled transaction>")
-    root.attributes["sentry.segment.name.source"] = event.source
+    name = text(event.name).strip() or "<unlabeled transaction>"
+    source = limits.source(event.source)
     _add_measurements(root.attributes, event.measurements)
     _add(root.attributes, shared_attributes(event))
+    if root.kind == SERVER:
+        name = describe_server(root.attributes, name, source)
+    root.name = cut(name)
+    root.attributes["sentry.segment.name.source"] = source
     if root.parent_id:
         # A later part of a trace looks like this too, and its parent ran here.
         root.flags = REMOTE_PARENT if root.kind in (SERVER, CONSUMER) else SAMPLED
@@ -147,7 +158,7 @@ def _root(event: TransactionEvent) -> OtlpSpan:
 def _describe(span: OtlpSpan, op: Any, description: Any, status: Any) -> None:
     """Fill in name, kind, status and attributes from our words. `span.attributes` are the data as recorded."""
     data = span.attributes
-    attributes = {RENAMED.get(key, key): value for key, value in data.items()} if data else {}
+    attributes = {RENAMED.get(key, key): value for key, value in data.items()} if type(data) is dict else {}
     span.attributes = attributes
     name = op = text(op) if op is not None else ""
     if op:
@@ -159,7 +170,8 @@ def _describe(span: OtlpSpan, op: Any, description: Any, status: Any) -> None:
             name = _short_name(op, name, attributes)
     span.name = cut(name) or UNNAMED
     if status is not None:
-        _judge(span, text(status), attributes)
+        said = text(status)
+        _judge(span, limits.STATUSES.get(said, said), attributes)
 
 
 def _judge(span: OtlpSpan, status: str, attributes: dict[str, Any]) -> None:
@@ -167,7 +179,7 @@ def _judge(span: OtlpSpan, status: str, attributes: dict[str, Any]) -> None:
     code = attributes.get("http.response.status_code")
     if type(code) is not int:
         code = None
-    if status in ("ok", "success"):
+    if status == "ok":
         # Instrumentation leaves it open; only the program itself may say that all is well.
         span.status = OK if code is None and "sentry.origin" not in attributes else UNSET
         return
@@ -180,12 +192,8 @@ def _judge(span: OtlpSpan, status: str, attributes: dict[str, Any]) -> None:
 
 def _short_name(op: str, said: str, attributes: dict[str, Any]) -> str:
     """A name that many spans share. What was said in full becomes the attribute that is meant for it."""
-    method = attributes.get("http.request.method")
-    if op == "http.client" and type(method) is str and type(attributes.get("url")) is str:
-        url = attributes.pop("url")
-        query = attributes.get("url.query")
-        attributes["url.full"] = f"{url}?{query}" if query else url
-        return method
+    if op == "http.client":
+        return describe_client(attributes) or said
     if op.startswith("db"):
         summary = summary_of(said[:NAME])
         if summary is not None:
@@ -200,11 +208,12 @@ def shared_attributes(event: Event) -> dict[str, Any]:
     for name, value in (event.user or {}).items():
         attributes[_USER.get(name, f"user.{name}")] = value
     if event.request:
-        _add(attributes, _request(event.request))
+        _add(attributes, describe_request(event.request))
     for name, context in event.contexts.items():
-        if name not in _OF_RESOURCE:
+        if name not in _OF_RESOURCE and type(context) is dict:
             for key, value in context.items():
                 attributes[f"{name}.{key}"] = value
+    attributes.pop("response.status_code", None)  # it is an attribute of the span by its own name
     _add(attributes, event.extra)
     if event.dist:
         attributes["sentry.dist"] = event.dist
@@ -213,36 +222,22 @@ def shared_attributes(event: Event) -> dict[str, Any]:
 
 _USER: Final = {"username": "user.name", "ip_address": "client.address"}
 _OF_RESOURCE: Final = frozenset({"process", "runtime", "trace"})
-_REQUEST: Final = {"method": "http.request.method", "query_string": "url.query", "data": "http.request.body.data"}
-
-
-def _request(request: dict[str, Any]) -> dict[str, Any]:
-    found = {name: request[key] for key, name in _REQUEST.items() if request.get(key) is not None}
-    url, query = request.get("url"), request.get("query_string")
-    if type(url) is str and url:
-        found["url.full"] = f"{url}?{query}" if type(query) is str and query else url
-    for part, prefix in (("headers", "http.request.header."), ("cookies", "http.request.cookie.")):
-        values = request.get(part)
-        if type(values) is dict:
-            for name, value in values.items():
-                found[prefix + name.lower()] = value if type(value) is list else [value]
-    environ = request.get("env")
-    if type(environ) is dict and type(environ.get("REMOTE_ADDR")) is str:
-        found["client.address"] = environ["REMOTE_ADDR"]
-    return found
 
 
 def _add(attributes: dict[str, Any], more: dict[str, Any]) -> None:
     """What is there already stays."""
-    for key, value in more.items():
-        attributes.setdefault(RENAMED.get(key, key), value)
+    if type(more) is dict:
+        for key, value in more.items():
+            attributes.setdefault(RENAMED.get(key, key), value)
 
 
 def _add_measurements(attributes: dict[str, Any], measurements: dict[str, dict[str, Any]]) -> None:
-    for name, measured in measurements.items():
-        attributes.setdefault(name, measured.get("value"))
-        if measured.get("unit"):
-            attributes.setdefault(f"{name}.unit", measured["unit"])
+    if type(measurements) is dict:
+        for name, measured in measurements.items():
+            if type(measured) is dict and "value" in measured:
+                attributes.setdefault(name, measured["value"])
+                if measured.get("unit"):
+                    attributes.setdefault(f"{name}.unit", measured["unit"])
 
 
 @lru_cache(maxsize=256)

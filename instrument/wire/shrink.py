@@ -10,28 +10,38 @@ from typing import Any, Final
 
 from .json import encode
 
-__all__ = ["BUDGET_BYTES", "encode_within", "note"]
+__all__ = ["BUDGET_BYTES", "REMOVED", "encode_within", "note", "trim_spans"]
 
 BUDGET_BYTES: Final = 1_000_000
 """The server takes 1 MiB."""
 
-_LARGE_DATA_BYTES: Final = 1024
+LARGE: Final = 1024
+"""So many bytes of a span's data, or characters of its description, are many where there are many spans."""
 _KEPT_CRUMBS: Final = 10
 
 REMOVED: Final = {"rem": [["!limit", "x"]]}
 
 
 def encode_within(payload: dict[str, Any], budget: int = BUDGET_BYTES) -> bytes:
-    """The payload as JSON of at most `budget` bytes."""
+    """The payload as JSON of at most `budget` bytes. Its spans are left alone."""
     encoded = encode(payload)
     for step in _STEPS:
         if len(encoded) <= budget:
             break
         step(payload)
         encoded = encode(payload)
-    if len(encoded) > budget and payload.get("spans"):
-        _cut_spans(payload, len(encoded) - budget)
+    return encoded
+
+
+def trim_spans(payload: dict[str, Any], budget: int) -> bytes:
+    """The payload as JSON, of at most `budget` bytes if that can be reached by what is large of its spans."""
+    encoded = b""
+    for trim in (_drop_large_data, _cut_long_descriptions):
+        if trim(payload["spans"]):
+            note(payload, ("spans",), REMOVED)
         encoded = encode(payload)
+        if len(encoded) <= budget:
+            break
     return encoded
 
 
@@ -83,23 +93,31 @@ def _drop_old_crumbs(payload: dict[str, Any]) -> None:
         note(payload, ("breadcrumbs", "values"), {"len": len(crumbs), **REMOVED})
 
 
-def _drop_large_span_data(payload: dict[str, Any]) -> None:
-    for position, span in enumerate(payload.get("spans", ())):
-        if span.data is not None and len(encode(span.data)) > _LARGE_DATA_BYTES:
-            span.data = None
-            note(payload, ("spans", position, "data"), REMOVED)
+def _drop_large_data(spans: list[Any]) -> bool:
+    """Whether there was any."""
+    found = False
+    for span in spans:
+        for name in ("data", "tags", "measurements"):
+            held = getattr(span, name)
+            if held is not None and len(encode(held)) > LARGE:
+                setattr(span, name, None)
+                found = True
+    return found
+
+
+def _cut_long_descriptions(spans: list[Any]) -> bool:
+    """Whether there was any."""
+    found = False
+    for span in spans:
+        if span.description is not None and len(span.description) > LARGE:
+            span.description = span.description[: LARGE - 3] + "..."
+            found = True
+    return found
 
 
 def _drop_extra(payload: dict[str, Any]) -> None:
     _drop(payload, "extra")
     _drop(payload, "request", "data")
-
-
-def _drop_span_data(payload: dict[str, Any]) -> None:
-    for position, span in enumerate(payload.get("spans", ())):
-        if span.data is not None or span.tags is not None:
-            span.data = span.tags = None
-            note(payload, ("spans", position, "data"), REMOVED)
 
 
 def _drop_contexts(payload: dict[str, Any]) -> None:
@@ -108,18 +126,6 @@ def _drop_contexts(payload: dict[str, Any]) -> None:
             _drop(payload, "contexts", name)
     _drop(payload, "contexts", "trace", "data")
     _drop(payload, "breadcrumbs")
-
-
-def _shorten_descriptions(payload: dict[str, Any], limit: int = 200) -> None:
-    for position, span in enumerate(payload.get("spans", ())):
-        said = span.description
-        if said is not None and len(said) > limit:
-            span.description = said[: limit - 3] + "..."
-            note(payload, ("spans", position, "description"), {"rem": [["!limit", "s", limit - 3, limit]]})
-
-
-def _shorten_them_more(payload: dict[str, Any]) -> None:
-    _shorten_descriptions(payload, 50)
 
 
 def _drop_source(payload: dict[str, Any]) -> None:
@@ -160,26 +166,11 @@ def _drop_all_but_essentials(payload: dict[str, Any]) -> None:
         payload["exception"] = {"values": [{**value, "value": str(value.get("value"))[:1024]} for value in values]}
 
 
-def _cut_spans(payload: dict[str, Any], excess: int) -> None:
-    """The last resort, for more spans than the server takes: the last ones go."""
-    spans = payload["spans"]
-    while spans and excess > 0:
-        fewer = spans[: int(len(spans) * 0.9)]
-        excess -= len(encode(spans)) - len(encode(fewer))
-        spans = fewer
-    note(payload, ("spans",), {"len": len(payload["spans"]), **REMOVED})
-    payload["spans"] = spans
-
-
 _STEPS: Final[tuple[Callable[[dict[str, Any]], None], ...]] = (
     _drop_variables,
     _drop_old_crumbs,
-    _drop_large_span_data,
     _drop_extra,
-    _drop_span_data,
     _drop_contexts,
-    _shorten_descriptions,
-    _shorten_them_more,
     _drop_source,
     _drop_all_but_essentials,
 )

@@ -137,6 +137,11 @@ def test_a_port_where_nobody_listens(doctor):
     assert report.of("patches") != []
 
 
+def test_nothing_is_wrong_where_nothing_was_changed(doctor):
+    doctor()
+    assert {one["check"] for one in doctor().findings if one["level"] != "ok"} == set()
+
+
 def test_a_name_that_nobody_knows(doctor):
     report = doctor("--dsn", f"http://{KEY}@nowhere.invalid/7", "--timeout", "3")
     level, text = report.the("dns")

@@ -66,5 +66,6 @@ def test_without_imports_they_wait(tmp_path):
 
 def test_a_bad_setting_is_one_line(capsys, monkeypatch):
     monkeypatch.setenv("INSTRUMENT_INTEGRATIONS", "nosuchlibrary")
-    assert main(["patches"]) == 1
-    assert "nosuchlibrary" in capsys.readouterr().err
+    assert main(["patches"]) == 0
+    [line] = capsys.readouterr().err.splitlines()
+    assert "INSTRUMENT_INTEGRATIONS" in line and "nosuchlibrary" in line

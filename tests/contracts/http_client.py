@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import instrument
-from instrument.exporters import Memory
+from instrument.exporters import Memory, Sentry
 from tests.contracts.web import LIMIT, Web, closed_port
 
 
@@ -121,6 +121,24 @@ class HttpContract:
         ]
         assert given == {"Baggage": "other=1;p=2,sentry-trace_id=0123456789abcdef0123456789abcdef,last=3"}
 
+    @pytest.mark.parametrize(
+        ("given", "left"), [("a=1,sentry-release=old,b=2", ["a=1,b=2"]), ("sentry-release=old", [])]
+    )
+    def test_members_of_another_trace_do_not_go_along_with_ours(self, web, memory, given, left):
+        """Of a trace that came in without a sampling context nobody may invent one, so there is none to put there."""
+        headers = {"sentry-trace": "0123456789abcdef0123456789abcdef-0123456789abcdef-1"}
+        with instrument.transaction("test", "request", headers=headers):
+            self.request("GET", f"{web.url}/ok", headers={"baggage": given})
+        assert web.parent()[0] == "0123456789abcdef0123456789abcdef"
+        assert web.values("baggage") == left
+
+    def test_where_only_w3cs_headers_are_written_the_baggage_is_left_alone(self, web):
+        instrument.init(exporter=Memory(), propagate=["w3c"])
+        with instrument.transaction("test", "request"):
+            self.request("GET", f"{web.url}/ok", headers={"baggage": "a=1,sentry-release=x"})
+        assert len(web.values("traceparent")) == 1
+        assert web.values("baggage") == ["a=1,sentry-release=x"]
+
     def test_a_trace_that_the_caller_chose_is_kept(self, web, memory):
         chosen = "0123456789abcdef0123456789abcdef-0123456789abcdef-1"
         self.record(memory, "GET", f"{web.url}/ok", headers={"Sentry-Trace": chosen, "baggage": "sentry-release=x"})
@@ -165,6 +183,13 @@ class HttpContract:
         instrument.init(f"http://key@127.0.0.1:{web.port}/1", exporter=memory)
         spans, code = self.record(memory, "GET", f"{web.url}/ok")
         assert (spans, code, web.values("sentry-trace")) == ([], 200, [])
+
+    def test_nor_are_those_to_a_destination_that_was_given_as_an_exporter(self, web, tmp_path):
+        memory = Memory()
+        project = Sentry(f"http://key@127.0.0.1:{web.port}/1")
+        instrument.init(exporter=[memory, project], spool_dir=tmp_path)
+        spans, code = self.record(memory, "GET", f"{web.url}/ok")
+        assert (spans, code, web.values("sentry-trace", 0)) == ([], 200, [])
 
     def test_where_recording_is_suppressed_nothing_happens(self, web, memory):
         with instrument.transaction("test", "request"), instrument.suppress():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from instrument._books import Books
 from instrument.export import Backoff, MemorySpool, Record, Rejects
 from instrument.transport import Answer
 from tests.export.worlds import BAD, BUSY, DOWN, FORBIDDEN, LARGE, MOVED, OK, World, limited
@@ -146,6 +147,27 @@ def test_a_429_for_categories_that_are_not_ours_is_an_ordinary_failure():
     assert world.arrived == ["a"]
 
 
+def test_retry_after_holds_nothing_that_the_rate_limits_do_not():
+    world = World()
+    world.add("t1")
+    world.answer(limited(x_sentry_rate_limits="60:error", retry_after="30"))
+    world.run(1.0)
+    assert world.arrived == ["t1"]
+
+
+def test_a_server_that_asks_for_no_time_is_asked_again_at_once_and_then_less_and_less_often():
+    world = World()
+    world.transport.always = limited(retry_after="0")
+    world.add("a")
+    world.run(0.6)
+    assert len(world.tried) == 2
+    world.run(600.0)
+    assert 10 < len(world.tried) < 25
+    world.transport.always = OK
+    world.run(61.0)
+    assert world.arrived == ["a"]
+
+
 def test_by_the_letter_of_the_protocol_what_is_limited_is_dropped():
     world = World(options={"drops_when_limited": True})
     world.add("t1", "t2", "t3")
@@ -153,8 +175,10 @@ def test_by_the_letter_of_the_protocol_what_is_limited_is_dropped():
     world.run(1.0)
     assert world.arrived == []
     assert world.spool.is_empty
-    assert world.books.total("transactions", "dropped:ratelimit_backoff") == 3
-    assert world.books.total("spans", "dropped:ratelimit_backoff") == 9
+    stats = world.books.stats()
+    # The first one the server has counted itself.
+    assert stats.transactions.dropped == {"rate_limited": 1, "ratelimit_backoff": 2}
+    assert stats.spans.dropped == {"rate_limited": 3, "ratelimit_backoff": 6}
     world.run(61.0)
     world.add("t4")
     world.run()
@@ -388,3 +412,12 @@ def test_what_is_left_out_of_an_accepted_body_is_rejected_and_kept_aside(tmp_pat
     assert len(world.tried) == 1
     kept = (tmp_path / "spool" / "there" / "rejected").iterdir()
     assert sorted(path.read_bytes() for path in kept) == [b"b", b"d"]
+
+
+def test_a_remark_on_a_report_changes_no_books():
+    world = World()
+    world.spool.append(Record("report", 0, b"report"))
+    world.answer(Answer("accepted", 200, remark="says: thanks", spans_refused=1))
+    world.run()
+    assert world.arrived == ["report"]
+    assert world.books.stats() == Books().stats()

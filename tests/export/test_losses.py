@@ -33,6 +33,20 @@ def test_a_reason_that_servers_do_not_know_is_ours():
     assert Losses(books).untold() == {("internal_sdk_error", "error"): 1}
 
 
+def test_what_never_ended_is_no_failure_of_ours():
+    books = Books()
+    books.count("transactions", "dropped:unfinished")
+    books.count("spans", "dropped:unfinished", 3)
+    books.count("transactions", "dropped:abandoned", 2)
+    assert Losses(books).untold() == {("buffer_overflow", "transaction"): 3, ("buffer_overflow", "span"): 3}
+
+
+def test_what_the_server_has_counted_itself_is_left_out():
+    books = Books()
+    books.count("errors", "dropped:rate_limited")
+    assert Losses(books).untold() == {}
+
+
 def test_what_was_delivered_or_waits_is_no_loss():
     books = Books()
     for outcome in ("started", "open", "spooled", "delivered", "folded"):

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pickle
+import re
 import subprocess
 import sys
 from base64 import b64decode
@@ -20,7 +21,7 @@ import instrument
 from instrument._books import Books
 from instrument.cli.main import main
 from instrument.errors import BadOption
-from instrument.export.otlp import OtlpTransport
+from instrument.export.otlp import OTLP_LIMITS, OtlpTransport
 from instrument.exporters import Memory, Otlp
 from instrument.options import Options
 from instrument.transport import Answer, MemoryTransport
@@ -76,7 +77,7 @@ def test_a_receiver_gets_what_the_program_records(server, encoding, monkeypatch)
         assert request.line == "POST /v1/traces HTTP/1.1"
         assert request.headers["content-type"] == ("application/json" if encoding == "json" else PROTOBUF)
         assert request.headers["x-scope-orgid"] == "north"
-        assert request.headers["user-agent"].startswith("instrument.python/")
+        assert re.fullmatch(r"instrument\.python/\S+ OTel-OTLP-Exporter-Python/\S+", request.headers["user-agent"])
         assert "x-sentry-auth" not in request.headers
         (resource, *_) = parsed(request.body, encoding).resource_spans
         told = {one.key: one.value.string_value for one in resource.resource.attributes}
@@ -269,10 +270,11 @@ def test_grpc_is_refused_where_only_the_environment_says_what_to_speak(monkeypat
         instrument.init(**exporter)
 
 
-def test_an_address_of_the_environment_that_is_none_is_refused_at_init(monkeypatch):
+def test_an_address_of_the_environment_that_is_none_counts_as_not_set(monkeypatch, caplog):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")
-    with pytest.raises(BadOption, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
-        instrument.init()
+    assert repr(instrument.init().exporter) == "Local()"
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT is ignored" in caplog.text
+    assert Otlp()._route(Options.read()).destination == "http://localhost:4318/v1/traces"
 
 
 def test_without_any_word_the_receiver_is_on_this_machine(connected):
@@ -300,8 +302,8 @@ def test_no_answer_allows_to_send_the_same_again():
         assert OtlpTransport(MemoryTransport([given])).send(b"x") == given
 
 
-def world_with(*answers, **options):
-    world = World(max_records=100, **options)
+def world_with(*answers):
+    world = World(max_records=100, options={"limits": OTLP_LIMITS})
     world.answer(*answers)
     world.delivery._transport = OtlpTransport(world.transport)
     return world
@@ -325,6 +327,31 @@ def test_what_retry_after_asks_for_is_kept_to(code):
     assert len(world.tried) == 1
     world.run(10)
     assert world.arrived == ["a"]
+
+
+def test_a_429_that_says_no_time_is_tried_again_soon_and_then_less_and_less_often():
+    world = world_with()
+    world.transport.always = Answer("later", 429)
+    world.add("a")
+    world.run(2)
+    assert len(world.tried) == 3
+    world.run(600)
+    assert len(world.tried) < 25
+    world.transport.always = Answer("accepted", 200)
+    world.run(61)
+    assert world.arrived == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["transaction", "error"])
+def test_a_limit_of_spans_is_for_all_that_is_sent(kind):
+    world = world_with(Answer("accepted", 200, {"x-sentry-rate-limits": "60:span:organization, 900:transaction;error"}))
+    world.add("a", kind=kind)
+    world.run()
+    world.add("b", kind=kind)
+    world.run(59)
+    assert world.arrived == ["a"]
+    world.run(2)
+    assert world.arrived == ["a", "b"]
 
 
 @pytest.mark.parametrize("code", [402, 408, 500, 501])
@@ -393,12 +420,60 @@ def test_spans_of_a_partial_success_are_rejected_and_never_sent_again(encoding, 
     assert len(line) < 400
 
 
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_an_answer_that_does_not_say_its_type_is_of_that_of_the_request(encoding):
+    answer = partial(2, encoding=encoding)
+    asked = answer.headers["content-type"]
+    for told in ({}, {"content-type": ""}, {"content-type": asked}):
+        transport = OtlpTransport(MemoryTransport([Answer("accepted", 200, told, answer.body)]), asked)
+        assert transport.send(b"x").spans_refused == 2
+
+
 def test_errors_of_a_partial_success_are_rejected_one_by_one():
     world = world_with(partial(1))
     world.add("a", "b", kind="error")
     world.run(60)
     assert (world.books.stats().errors.delivered, world.books.stats().errors.rejected) == (1, 1)
     assert world.books.stats().balanced
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_what_a_real_receiver_finds_too_large_arrives_without_its_largest_attributes(
+    server, connected, encoding, caplog
+):
+    def answer(request, connection):
+        return status(200) if len(request.body) < 4000 else status(413)
+
+    server.answer = answer
+    exporter = connected(Otlp(base(server), encoding=encoding))
+    large = transaction("large")
+    large.data.update(blob="x" * 5000, region="north")
+    exporter.export(large)
+    assert exporter.flush(LIMIT)
+    (span,) = spans_of(parsed(server.received[-1].body, encoding))
+    assert span.name == "large"
+    assert span.dropped_attributes_count == 1
+    assert "region" in [one.key for one in span.attributes]
+    assert exporter.books.stats().transactions.delivered == 1
+    assert "took one transaction only without its largest attributes" in caplog.text
+
+
+def test_the_project_of_a_dsn_limits_spans(server, connected):
+    server.answer = status(202, "X-Sentry-Rate-Limits: 600:span:organization")
+    exporter = connected(Otlp(f"http://{SECRET}@127.0.0.1:{server.port}/42"))
+    exporter.export(transaction("taken"))
+    assert exporter.flush(LIMIT)
+    exporter.export(transaction("held"))
+    assert not exporter.flush(0.3)
+    assert names_in(server.received) == ["taken"]
+
+
+def test_a_real_receiver_that_says_no_type_is_understood(server, connected):
+    server.answer = status(200, body=b'{"partialSuccess":{"rejectedSpans":"1"}}')
+    exporter = connected(Otlp(base(server), encoding="json"))
+    exporter.export(transaction())
+    assert exporter.flush(LIMIT)
+    assert exporter.books.stats().spans.rejected == 1
 
 
 def test_a_real_receiver_that_was_away_gets_everything_once(server, connected):

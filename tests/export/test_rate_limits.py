@@ -77,9 +77,34 @@ def test_retry_after_is_not_looked_at_when_the_header_exists():
     assert waits(after("10:error", status=429, retry="500")) == {"error": 10, "transaction": 0, "report": 0}
 
 
+def test_retry_after_is_overruled_by_the_header_for_whoever_asks():
+    assert retry_after({"retry-after": "30", "x-sentry-rate-limits": "60:error"}, WALL) is None
+
+
+@pytest.mark.parametrize("retry", ["0", "0.0", "Mon, 21 Sep 2020 14:14:00 GMT"])
+def test_retry_after_may_say_now(retry):
+    assert waits(after(status=429, retry=retry)) == {"error": 0, "transaction": 0, "report": 0}
+
+
+def test_a_destination_may_count_all_that_it_is_sent_as_something_else():
+    spans = RateLimits(categories={"error": "span", "transaction": "span", "report": "span"})
+    assert waits(after("60:span", before=spans)) == {"error": 60, "transaction": 60, "report": 60}
+    assert waits(after("60:transaction;error", before=spans)) == {"error": 0, "transaction": 0, "report": 0}
+
+
+def test_how_long_an_unstated_limit_is_depends_on_the_destination():
+    assert after(status=429, before=RateLimits(unstated=0.0)).wait("error", 0.0, WALL) == 0
+
+
+def test_an_answer_changes_nothing_but_the_limits():
+    given = RateLimits(categories={"error": "span", "transaction": "span", "report": "span"}, unstated=0.0)
+    limited = after("60:span", status=429, before=given)
+    assert (limited.categories, limited.unstated) == (given.categories, 0.0)
+
+
 def test_retry_after_may_be_a_date():
     assert retry_after({"retry-after": "Mon, 21 Sep 2026 14:14:00 GMT"}, WALL) == pytest.approx(1640.0, abs=3600)
-    assert retry_after({"retry-after": "Mon, 21 Sep 2020 14:14:00 GMT"}, WALL) is None
+    assert retry_after({"retry-after": "Mon, 21 Sep 2020 14:14:00 GMT"}, WALL) == 0
     assert retry_after({"retry-after": "Mon, 21 Sep 2099 14:14:00 GMT"}, WALL) == 3600
     assert retry_after({}, WALL) is None
 

@@ -7,10 +7,16 @@ import pytest
 from instrument.export import MemorySpool, Record, Rejects
 from instrument.transport import Answer
 from instrument.transport.http import HttpTransport
-from tests.export.worlds import BUSY, DOWN, FORBIDDEN, OK, World, limited
+from tests.export.worlds import BAD, BUSY, DOWN, FORBIDDEN, LARGE, OK, World, limited
 from tests.transport.servers import OK as TAKEN
 from tests.transport.servers import Server, reset, status
 
+LIMITED = [
+    limited(retry_after="20"),
+    limited(retry_after="0"),
+    limited(x_sentry_rate_limits="60:replay"),
+    limited(x_sentry_rate_limits="60:transaction"),
+]
 BROKEN = Answer("later", 500, detail="HTTP 500 Internal Server Error")
 
 
@@ -92,6 +98,77 @@ def test_several_in_a_row_are_found_one_by_one():
     assert world.books.stats().balanced
 
 
+class Choosy(Fragile):
+    """A server that falls over some records and has an answer of its own to others."""
+
+    def __init__(self, answers):
+        super().__init__(poison)
+        self.answers = answers
+
+    def send(self, body):
+        answer = super().send(body)
+        return self.answers.get(body.decode(), answer)
+
+
+def test_what_is_refused_ahead_of_it_is_sent_once_counted_and_set_aside(tmp_path):
+    server = Choosy({"bad": BAD})
+    world = World(transport=server, options={"rejects": Rejects(tmp_path / "there")})
+    world.add("poison", "bad", "x")
+    world.run(300.0)
+    world.add(*numbers(30))
+    world.run(300.0)
+    assert server.tries.count(["bad"]) == 1
+    stats = world.books.stats()
+    assert (stats.transactions.rejected, stats.spans.rejected, stats.transactions.delivered) == (1, 3, 31)
+    assert stats.transactions.dropped == {"send_error": 1}
+    assert stats.balanced
+    assert {file.read_bytes() for file in (tmp_path / "there" / "rejected").iterdir()} == {b"poison", b"bad"}
+
+
+def test_what_others_are_refused_does_not_speak_against_it():
+    server = Choosy({f"bad {number}": BAD for number in range(30)})
+    world = World(transport=server)
+    world.add("poison", *(f"bad {number}" for number in range(30)))
+    world.run(3600.0)
+    assert world.books.stats().transactions.dropped == {}
+    server.falls_over = lambda names: False
+    world.run(120.0)
+    assert (world.books.stats().transactions.delivered, world.books.stats().transactions.rejected) == (1, 30)
+
+
+def test_what_is_taken_ahead_of_it_without_some_spans_is_counted_so(caplog):
+    server = Choosy({"half": Answer("accepted", 200, spans_refused=2, remark="rejected 2 spans")})
+    world = World(transport=server)
+    world.add("poison", "half", *numbers(30))
+    world.run(300.0)
+    stats = world.books.stats()
+    assert (stats.spans.rejected, stats.spans.delivered) == (2, 31 * 3 - 2)
+    assert stats.balanced
+    assert "http://there rejected 2 spans" in caplog.messages
+
+
+def test_what_is_too_large_ahead_of_it_is_sent_without_its_largest_attributes():
+    server = Choosy({"large": LARGE})
+    world = World(transport=server, options={"lean": lambda record: b"lean" if record == b"large" else None})
+    world.add("poison", "large")
+    world.run(30.0)
+    assert server.arrived.count("lean") == 1
+    server.falls_over = lambda names: False
+    world.run(120.0)
+    assert world.books.stats().transactions.delivered == 2
+
+
+def test_what_runs_into_a_limit_ahead_of_it_is_dropped_by_the_letter_of_the_protocol():
+    server = Choosy({"one too many": limited(x_sentry_rate_limits="60:transaction")})
+    world = World(transport=server, options={"drops_when_limited": True})
+    world.add("poison", "one too many", "x")
+    world.run(30.0)
+    stats = world.books.stats()
+    assert stats.transactions.dropped == {"rate_limited": 1, "ratelimit_backoff": 1}
+    assert stats.transactions.delivered == 1
+    assert stats.balanced
+
+
 def test_an_error_that_nobody_takes_does_not_hold_transactions():
     server = Fragile(poison)
     world = World(transport=server)
@@ -139,12 +216,15 @@ def test_a_server_that_comes_and_goes_speaks_against_no_record():
     assert world.books.stats().transactions.dropped == {}
 
 
-@pytest.mark.parametrize("answer", [FORBIDDEN, limited(retry_after="20")])
+@pytest.mark.parametrize("answer", [FORBIDDEN, *LIMITED])
 def test_a_setting_and_a_limit_speak_against_no_record(answer):
     server = Fragile(poison, answer)
     world = World(transport=server)
     world.add("poison", *numbers(5))
-    world.run(7200.0)
+    world.add(*numbers(5), kind="error")
+    for number in range(20):
+        world.run(300.0)
+        world.add(f"later {number}", kind="error")
     assert world.books.stats().transactions.dropped == {}
 
 

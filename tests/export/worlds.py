@@ -14,7 +14,7 @@ import attrs
 from instrument import _ids
 from instrument._books import Books
 from instrument.export import Clock, Delivery, MemorySpool, Record
-from instrument.recording import ErrorEvent, TransactionEvent
+from instrument.recording import ErrorEvent, TransactionEvent, spans_of
 from instrument.transport import Answer, MemoryTransport
 
 ROOT = Path(__file__).parent.parent.parent
@@ -54,8 +54,9 @@ class Lines:
     max_records: int = 1
     content_type: str = "text/plain"
 
-    def encode(self, item):
-        return (item.name if isinstance(item, TransactionEvent) else item.message).encode()
+    def records(self, item):
+        name = item.name if isinstance(item, TransactionEvent) else item.message
+        return [(spans_of(item), name.encode())]
 
     def join(self, records):
         return b"\n".join(records)

@@ -3,8 +3,9 @@
 import logging
 
 import pytest
-from celery import Celery
+from celery import Celery, signals
 from celery.contrib.testing.worker import start_worker
+from celery.exceptions import Ignore, Reject
 
 import instrument
 from instrument import set_tag, span, transaction
@@ -47,7 +48,24 @@ def make_app(**settings):
     def outer():
         return add.delay(1, 2).id
 
+    @app.task(name="shop.refuse")
+    def refuse(kind):
+        raise {"reject": Reject("no", requeue=False), "ignore": Ignore()}[kind]
+
+    class NeedsTwo(ValueError):
+        def __init__(self, one, other):
+            super().__init__(f"{one} and {other}")
+
+    @app.task(name="shop.unpickled")
+    def unpickled():
+        raise NeedsTwo(1, 2)
+
+    @app.task(name="shop.baggage", bind=True)
+    def baggage(self):
+        return self.request.headers["baggage"]
+
     app.add, app.fail, app.again, app.outer = add, fail, again, outer
+    app.refuse, app.unpickled, app.baggage = refuse, unpickled, baggage
     return app
 
 
@@ -140,6 +158,43 @@ def test_an_exception_that_a_task_announces_is_not_captured(app, memory):
     settle(app)
     assert named(memory, "shop.fail")[0].status == "internal_error"
     assert memory.errors == []
+
+
+@pytest.mark.parametrize(("kind", "status"), [("reject", "aborted"), ("ignore", "ok")])
+def test_a_task_that_is_rejected_or_ignored_is_no_error(app, memory, kind, status):
+    app.refuse.delay(kind)
+    settle(app)
+    assert named(memory, "shop.refuse")[0].status == status
+    assert memory.errors == []
+
+
+def test_celery_may_tell_a_rejection_as_a_failure(app, memory):
+    """Some of its versions do so in the main process of a worker."""
+    app.refuse.push_request(id="one", headers={})
+    try:
+        for error in (Reject("no"), Ignore(), ValueError("real")):
+            signals.task_failure.send(sender=app.refuse, task_id="one", exception=error, einfo=None)
+    finally:
+        app.refuse.pop_request()
+    (error,) = memory.errors
+    assert (error.exceptions[-1]["value"], error.transaction) == ("real", "shop.refuse")
+
+
+def test_an_exception_that_cannot_be_pickled_is_captured_as_what_it_is(app, memory):
+    app.unpickled.delay().get(LIMIT, interval=0.005, propagate=False)
+    settle(app)
+    (error,) = memory.errors
+    raised = error.exceptions[-1]
+    assert (raised["type"].rpartition(".")[2], raised["value"]) == ("NeedsTwo", "1 and 2")
+    assert error.transaction == "shop.unpickled"
+
+
+def test_what_the_caller_says_as_baggage_goes_along(app, memory):
+    with transaction("job", "sell") as sender:
+        given = {"baggage": "vendor=1,sentry-trace_id=00000000000000000000000000000001"}
+        written = app.baggage.apply_async(headers=given).get(LIMIT, interval=0.005)
+    assert written.split(",")[0] == "vendor=1"
+    assert written.count("sentry-trace_id=") == 1 and f"sentry-trace_id={sender.trace_id}" in written
 
 
 def test_a_retry_goes_on_in_the_same_trace(app, memory):

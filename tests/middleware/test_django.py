@@ -1,22 +1,29 @@
 """Django on its own server and on uvicorn."""
 
+import asyncio
 import gc
 import logging
 import threading
 import warnings
 from contextlib import contextmanager
+from functools import wraps
 
 import pytest
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
 from tests.middleware import pages_django  # configures Django before anything of it is imported
 
-from django.core.handlers.asgi import ASGIHandler  # isort: skip
+from django.core.exceptions import PermissionDenied  # isort: skip
+from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.http import FileResponse, HttpResponse
-from django.test import Client
+from django.test import AsyncClient, Client, RequestFactory
 from django.test.utils import override_settings
+from django.urls import path
+from django.utils.decorators import sync_and_async_middleware
 
+import instrument
 from instrument.middleware import wsgi
 from instrument.middleware.django import Tracing
 from instrument.testing import record
@@ -141,6 +148,143 @@ def test_a_middleware_around_the_whole_is_the_only_one_and_gets_the_names():
     assert [item.name for item in recorded.transactions] == ["GET /users/<int:number>"]
 
 
+def by_function(get_response):
+    def respond(request):
+        return get_response(request)
+
+    return respond
+
+
+@sync_and_async_middleware
+def by_either(get_response):
+    def call_next(request):
+        return get_response(request)
+
+    @wraps(call_next)
+    def respond(request):
+        return call_next(request)
+
+    return markcoroutinefunction(respond) if iscoroutinefunction(get_response) else respond
+
+
+class ByAnyName:
+    def __init__(self, after_me):
+        self.after_me = after_me
+
+    def __call__(self, request):
+        return self.after_me(request)
+
+
+class Secretive:
+    __slots__ = ("after_me",)
+
+    def __init__(self, after_me):
+        self.after_me = after_me
+
+    def __call__(self, request):
+        return self.after_me(request)
+
+
+class AsyncOnly:
+    sync_capable, async_capable = False, True
+
+    def __init__(self, get_response):
+        self.inner = get_response
+        markcoroutinefunction(self)
+
+    async def __call__(self, request):
+        return await self.inner(request)
+
+
+COMMON = "django.middleware.common.CommonMiddleware"
+
+
+def in_order(*names):
+    return ["instrument.middleware.django.Tracing", *(one if "." in one else f"{__name__}.{one}" for one in names)]
+
+
+ALL_LAYERS = (
+    "http.server GET /users/<int:number>\n"
+    "  middleware.django by_function\n"
+    "    middleware.django ByAnyName\n"
+    "      middleware.django by_either\n"
+    "        middleware.django AsyncOnly\n"
+    "          middleware.django CommonMiddleware\n"
+    "            view.render tests.middleware.pages_django.user\n"
+    "              db load user\n"
+)
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_a_middleware_is_a_span_wherever_the_one_before_it_keeps_it(client):
+    chosen = in_order("by_function", "ByAnyName", "by_either", "AsyncOnly", COMMON)
+    with override_settings(MIDDLEWARE=chosen), record() as recorded:
+        answer = client(raise_request_exception=False).get("/users/7")
+        if client is AsyncClient:
+            answer = asyncio.run(answer)
+    assert answer.status_code == 200
+    assert recorded.tree() == ALL_LAYERS
+
+
+def test_the_view_is_a_span_whatever_a_middleware_hides():
+    assert tree("/users/7", MIDDLEWARE=in_order("Secretive", COMMON)) == (
+        "http.server GET /users/<int:number>\n"
+        "  middleware.django Secretive\n"
+        "    view.render tests.middleware.pages_django.user\n"
+        "      db load user\n"
+    )
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_an_asynchronous_view_is_a_span_in_both_kinds_of_handlers(client):
+    with record() as recorded:
+        answer = client().get("/shelf")
+        answer = asyncio.run(answer) if client is AsyncClient else answer
+    assert answer.content == b"shelf"
+    assert "view.render tests.middleware.pages_django.Shelf" in recorded.tree()
+
+
+def test_a_redirect_to_the_path_with_a_slash_has_one_name_for_all_paths():
+    class Routes:
+        urlpatterns = (path("slashed/<number>/", lambda request, number: HttpResponse("ok")),)
+
+    with override_settings(ROOT_URLCONF=Routes), record() as recorded:
+        assert [Client().get(f"/slashed/{number}").status_code for number in (1, 2)] == [301, 301]
+        assert Client().get("/slashed/1/").status_code == 200
+    assert [item.name for item in recorded.transactions] == ["GET <unmatched>"] * 2 + ["GET /slashed/<number>/"]
+
+
+@pytest.mark.parametrize("page", ["/denied", "/denied-async"])
+def test_an_answer_by_exception_is_the_status_of_the_view(page):
+    async def denied(request):
+        raise PermissionDenied
+
+    class Routes:
+        urlpatterns = (path("denied", pages_django.denied), path("denied-async", denied))
+
+    with override_settings(ROOT_URLCONF=Routes), record() as recorded:
+        Client().get(page)
+    (view,) = [span for span in recorded.transactions[0].spans if span.op == "view.render"]
+    assert view.status == "permission_denied"
+
+
+def test_a_form_of_unknown_length_is_measured():
+    told = []
+
+    def respond(request):
+        assert request.POST
+        told.append(instrument.get_current_scope().request.get("data", "nothing"))
+        return HttpResponse("ok")
+
+    for text in ("lamp", "x" * 20_000):
+        asked = RequestFactory().post("/", {"name": text})
+        assert asked.POST
+        del asked.META["CONTENT_LENGTH"]
+        with record():
+            Tracing(respond)(asked)
+    assert told == [{"name": "lamp"}, ""]
+
+
 class Limited(Tracing):
     routes = ("/users",)
 
@@ -179,8 +323,6 @@ def test_a_file_is_left_to_the_server_and_ends_the_request_when_it_is_closed(tmp
             made.append(FileResponse((tmp_path / "file").open("rb")))
             return made[0]
 
-        from django.test import RequestFactory
-
         response = Tracing(respond)(RequestFactory().get("/file"))
         assert response is made[0]
         assert response.file_to_stream is not None
@@ -197,8 +339,6 @@ def test_an_error_passes_unchanged_when_nobody_answers_it():
     def respond(request):
         raise error
 
-    from django.test import RequestFactory
-
     with record() as recorded, pytest.raises(ValueError) as raised:
         Tracing(respond)(RequestFactory().get("/"))
     assert raised.value is error
@@ -210,6 +350,4 @@ def test_a_handler_without_client_costs_nothing_and_works():
 
 
 def pages_django_request():
-    from django.test import RequestFactory
-
     return RequestFactory().get("/")

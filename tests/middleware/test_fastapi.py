@@ -1,8 +1,11 @@
 """FastAPI on uvicorn."""
 
+import asyncio
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Response
+import pytest
+from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Response, routing
 from fastapi.responses import StreamingResponse
 
 import instrument
@@ -115,6 +118,15 @@ def test_routes_limits_the_transactions_to_routers():
     assert [item.name for item in recorded.transactions] == ["GET /api/outer/inner/items/{item}"]
 
 
+def test_a_single_router_need_not_be_a_list():
+    app, inner, _ = routed()
+    seen = []
+    with record(traces_sampler=lambda context: seen.append(context["request"]["route"]) or 1.0) as recorded:
+        get(trace(app, routes=inner), "/other", "/api/outer/inner/items/3")
+    assert [item.name for item in recorded.transactions] == ["GET /api/outer/inner/items/{item}"]
+    assert seen == ["/api/outer/inner/items/{item}"]
+
+
 class TestDependencies:
     """What the dependencies of a route do is below one span, and works as ever."""
 
@@ -184,6 +196,50 @@ class TestDependencies:
         statuses = [item.spans[0].status for item in recorded.transactions]
         assert statuses == ["unauthenticated", None]
         assert recorded.errors == []
+
+    @pytest.mark.parametrize("status", [401, HTTPStatus.UNAUTHORIZED])
+    def test_a_status_may_be_any_whole_number(self, status):
+        app = FastAPI()
+
+        def user():
+            raise HTTPException(status)
+
+        @app.get("/", dependencies=[Depends(user)])
+        def page():
+            return "mine"
+
+        with record() as recorded:
+            get(trace(app), "/")
+        assert recorded.transactions[0].spans[0].status == "unauthenticated"
+
+    def test_an_error_of_one_that_carries_a_number_is_an_error(self):
+        class Refused(Exception):
+            status_code = 403
+
+        app = FastAPI()
+
+        def user():
+            raise Refused
+
+        @app.get("/", dependencies=[Depends(user)])
+        def page():
+            return "mine"
+
+        with record() as recorded:
+            get(trace(app), "/")
+        assert (recorded.transactions[0].spans[0].status, len(recorded.errors)) == ("internal_error", 1)
+
+    def test_one_may_ask_for_whatever_our_guard_calls_its_own(self, monkeypatch):
+        asked = []
+
+        async def solve(**given):
+            asked.append(given)
+
+        monkeypatch.setattr(routing, "solve_dependencies", solve)
+        trace(FastAPI())
+        given = {"request": None, "dependant": None, "kind": 1, "default": 2, "function": 3}
+        asyncio.run(routing.solve_dependencies(**given))
+        assert asked == [given]
 
     def test_one_that_is_overridden_is(self):
         app = self.app([])

@@ -6,8 +6,11 @@ from contextlib import contextmanager
 
 import flask
 import pytest
-from flask import Blueprint, Flask, abort, render_template_string, request
+from flask import Blueprint, Flask, abort, render_template, render_template_string, request
+from jinja2 import DictLoader, TemplateSyntaxError
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import make_server
+from werkzeug.test import Client as Caller
 
 import instrument
 from instrument.middleware.flask import trace
@@ -112,6 +115,42 @@ def test_routes_limits_the_transactions_to_blueprints_and_prefixes():
     assert routes == ["/api/items/<number>", None]
 
 
+@pytest.mark.parametrize("hosts", [{"subdomain_matching": True}, {"host_matching": True, "static_host": "files.shop"}])
+def test_routes_knows_the_blueprints_of_subdomains_and_hosts(hosts):
+    app = Flask("shop", **hosts)
+    app.config["SERVER_NAME"] = "shop.example"
+    place = {"host": "api.shop.example"} if "host_matching" in hosts else {"subdomain": "api"}
+    api = Blueprint("api", "shop")
+    api.add_url_rule("/items/<number>", view_func=lambda number: number, **place)
+    app.register_blueprint(api)
+    trace(app, routes=[api])
+    with record() as recorded:
+        for host, code in (("api.shop.example", 200), ("shop.example", 404)):
+            assert app.test_client().get("/items/3", headers={"Host": host}, buffered=True).status_code == code
+    assert [item.name for item in recorded.transactions] == ["GET /items/<number>"]
+
+
+def test_a_redirect_to_the_path_with_a_slash_has_one_name_for_all_paths():
+    app = Flask("shop")
+    app.add_url_rule("/items/<number>/", view_func=lambda number: number, endpoint="items")
+    trace(app)
+    with record() as recorded:
+        codes = [app.test_client().get(f"/items/{end}", buffered=True).status_code for end in ("1", "2", "3/")]
+    assert codes == [308, 308, 200]
+    assert [item.name for item in recorded.transactions] == ["GET <unmatched>"] * 2 + ["GET /items/<number>/"]
+
+
+def test_the_name_begins_where_the_application_is_mounted():
+    app = Flask("shop")
+    app.add_url_rule("/items/<number>", view_func=lambda number: number, endpoint="items")
+    trace(app)
+    with record() as recorded:
+        Caller(DispatcherMiddleware(Flask("front"), {"/shop": app})).get("/shop/items/3").close()
+    (item,) = recorded.transactions
+    assert (item.name, item.data["http.route"]) == ("GET /shop/items/<number>", "/shop/items/<number>")
+    assert item.request["url"] == "http://localhost/shop/items/3"
+
+
 def test_traced_twice_is_traced_once():
     app = Flask("shop")
     app.add_url_rule("/", view_func=lambda: "ok", endpoint="home")
@@ -169,6 +208,59 @@ def test_a_template_that_fails_leaves_no_open_span():
     (span,) = recorded.transactions[0].spans
     assert span.status == "internal_error"
     assert recorded.errors[0].span_id == recorded.transactions[0].span_id
+
+
+def test_a_template_that_fails_and_is_caught_has_ended():
+    app = trace(Flask("shop"))
+
+    def home():
+        for text in ("{{ 1 / 0 }}", "{% if %}"):
+            with pytest.raises((ZeroDivisionError, TemplateSyntaxError)):
+                render_template_string(text)
+        with instrument.span("db", "after"):
+            return render_template_string("{{ inner() }}", inner=inner)
+
+    def inner():
+        with pytest.raises(TemplateSyntaxError):
+            render_template_string("{% if %}")
+        with instrument.span("db", "inside"):
+            return "done"
+
+    app.add_url_rule("/", view_func=home, endpoint="home")
+    with record() as recorded:
+        assert app.test_client().get("/", buffered=True).text == "done"
+    failed, after, rendered, inside = recorded.transactions[0].spans
+    assert (failed.op, failed.status, rendered.op, rendered.status) == (
+        "template.render",
+        "internal_error",
+        "template.render",
+        None,
+    )
+    root = recorded.transactions[0].span_id
+    assert [after.parent_span_id, rendered.parent_span_id, inside.parent_span_id] == [
+        root,
+        after.span_id,
+        rendered.span_id,
+    ]
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_templates_that_others_import_can_hand_the_trace_on_too(early):
+    app = Flask("shop")
+    if early:
+        assert app.jinja_env
+    trace(app)
+    assert early or "jinja_env" not in vars(app)
+    app.jinja_loader = DictLoader(
+        {
+            "head.html": "{% macro head() %}{{ trace_meta() }}{% endmacro %}",
+            "page.html": '{% from "head.html" import head %}{{ head() }}',
+        }
+    )
+    app.add_url_rule("/", view_func=lambda: render_template("page.html"), endpoint="home")
+    with record() as recorded:
+        text = app.test_client().get("/").text
+    assert f'<meta name="sentry-trace" content="{recorded.transactions[0].trace_id}-' in text
 
 
 @pytest.mark.parametrize("mode", ["TESTING", "DEBUG"])

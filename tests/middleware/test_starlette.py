@@ -251,3 +251,17 @@ def test_traced_twice_is_traced_once():
     with record() as recorded:
         get(trace(trace(Starlette(routes=[Route("/", user_free)]))), "/")
     assert len(recorded.transactions) == 1
+
+
+@pytest.mark.parametrize("path", ["/users/", "/nowhere"])
+def test_a_path_without_a_route_is_no_name_also_when_the_router_sends_the_client_to_another(path):
+    app = trace(Starlette(routes=[Route("/users", lambda request: PlainTextResponse("all"))]))
+
+    async def ask():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+            return await client.get(path)
+
+    with record() as recorded:
+        answer = asyncio.run(ask())
+    assert answer.status_code in (307, 404)
+    assert [(one.name, one.source) for one in recorded.transactions] == [("GET <unmatched>", "custom")]

@@ -254,6 +254,8 @@ def test_a_request_through_a_proxy_names_the_host_behind_it_and_no_password(web,
         (http.client.HTTPSConnection, "a.example", None, "https://a.example/x"),
         (http.client.HTTPSConnection, "a.example", 80, "https://a.example:80/x"),
         (http.client.HTTPConnection, "::1", 80, "http://[::1]/x"),
+        (http.client.HTTPConnection, "me:secret@a.example:8080", None, "http://a.example:8080/x"),
+        (http.client.HTTPConnection, "me:secret@[::1]:8080", None, "http://[::1]:8080/x"),
         (urllib3.connection.HTTPSConnection, "a.example", 443, "https://a.example/x"),
     ],
 )

@@ -149,6 +149,16 @@ def test_a_request_without_headers_of_ours_shows_none_of_them_either(memory, ask
     assert "user-agent" in response.request.headers
 
 
+@pytest.mark.parametrize("baggage", ["a=1,sentry-release=old", "sentry-release=old"])
+def test_members_of_another_trace_are_missing_on_the_way_only(memory, ask, baggage):
+    transport = Answers()
+    headers = {"sentry-trace": f"{'1' * 32}-{'2' * 16}-1"}
+    with instrument.transaction("test", "shown", headers=headers):
+        response = ask("http://a.example/", client={"transport": transport}, headers={"Baggage": baggage})
+    assert "sentry-" not in transport.sent[0].get("baggage", "")
+    assert response.request.headers["baggage"] == baggage
+
+
 def test_what_a_transport_changes_in_the_headers_stays(memory, ask):
     def answer(request):
         del request.headers["traceparent"]

@@ -63,18 +63,25 @@ def test_only_the_first_8192_bytes_of_all_headers_together_are_looked_at():
     assert read(filler, "x=" + "y" * 4060, "sentry-release=1") == {"release": "1"}
 
 
-def test_a_member_that_the_limit_cuts_in_two_is_left_out():
+def test_of_a_longer_header_none_of_our_members_is_taken():
     whole = "sentry-release=1"
     start = "x=" + "y" * (8192 - len(whole) - 3) + ","
     assert len(start + whole) == 8192
     assert read(start + whole) == {"release": "1"}
-    assert read(start + whole + ",sentry-dist=2") == {"release": "1"}
+    assert read(start + whole + ",sentry-dist=2") == {}
     assert read(start + whole + "234") == {}
 
 
-def test_only_the_first_64_members_are_looked_at():
-    others = ",".join(f"k{n}=v" for n in range(63))
-    assert read(f"{others},sentry-release=1,sentry-dist=2") == {"release": "1"}
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_of_180_members_all_of_ours_are_taken_and_of_more_none(ours_first):
+    ours = ["sentry-release=1", "sentry-dist=2"]
+
+    def header(others):
+        vendors = [f"k{n}=v" for n in range(others)]
+        return ",".join([*ours, *vendors] if ours_first else [*vendors, *ours])
+
+    assert read(header(63)) == read(header(178)) == {"release": "1", "dist": "2"}
+    assert read(header(179)) == {}
 
 
 @pytest.mark.parametrize(
@@ -96,11 +103,24 @@ def test_what_goes_out_is_percent_encoded(members, header):
 
 
 def test_at_most_8192_bytes_go_out():
-    header = write({"a": "x" * 5000, "b": "ü" * 4000, "c": "z" * 5000, "d": "short"})
-    assert header == f"sentry-a={'x' * 5000},sentry-d=short"
-    assert len(write({f"k{n}": "v" * 100 for n in range(1000)})) <= 8192
-    fits = {"a": "x" * (8192 - len("sentry-a="))}
-    assert write(fits) is None or len(write(fits)) <= 8192
+    header = write({"a": "x" * 4000, "b": "ü" * 600, "c": "z" * 2000, "d": "short"})
+    assert header == f"sentry-a={'x' * 4000},sentry-b={'%C3%BC' * 600},sentry-d=short"
+    assert 8000 < len(write({f"k{n}": "v" * 100 for n in range(1000)})) <= 8192
+    whole = {"a": "x" * (4096 - len("sentry-a=")), "b": "x" * (4095 - len("sentry-b="))}
+    assert len(write(whole)) == 8192
+    assert write({**whole, "b": whole["b"] + "x"}) == f"sentry-a={whole['a']}"
+
+
+def test_a_member_of_more_than_4096_bytes_does_not_go_out():
+    longest = "x" * (4096 - len("sentry-a="))
+    assert write({"a": longest, "b": "1"}) == f"sentry-a={longest},sentry-b=1"
+    assert write({"a": longest + "x", "b": "1"}) == "sentry-b=1"
+    assert write({"a": longest + "x"}) is None
+
+
+def test_at_most_180_members_go_out():
+    header = write({f"k{n}": "v" for n in range(181)})
+    assert header.count(",") == 179 and header.endswith("sentry-k179=v")
 
 
 def test_what_was_read_is_written_the_same():

@@ -133,7 +133,13 @@ def test_a_trace_of_another_organisation_is_not_continued(ours, theirs, strict, 
         ("00.5", None),
         ("0.1 0", None),
         ("0." + "1" * 22, float("0." + "1" * 22)),
-        ("0." + "1" * 23, None),
+        ("1e0", 1.0),
+        ("0.1e1", 1.0),
+        ("1E+0", 1.0),
+        ("25e-2", 0.25),
+        ("1e00000", 1.0),
+        ("0." + "1" * 200, float("0." + "1" * 200)),
+        ("0." + "1" * 300, None),
         ("0." + "1" * 5000, None),
         ("1" * 5000, None),
     ],
@@ -157,6 +163,9 @@ def test_a_sample_rate_that_is_no_fraction_is_taken_out(text, kept):
         ("0.0098765432109876543", "0.009876"),
         ("0.0000012345678901234567", "0.000001"),
         ("1.2345678901234567e-10", "0.000000"),
+        ("25e-2", "0.250000"),
+        ("0." + "3" * 30, "0.333333"),
+        ("0." + "9" * 30, "0.999999"),
     ],
 )
 def test_an_incoming_random_number_is_kept_and_cut_to_six_decimals(text, kept):
@@ -165,7 +174,7 @@ def test_an_incoming_random_number_is_kept_and_cut_to_six_decimals(text, kept):
     assert context.dynamic_sampling_context["sample_rand"] == text
 
 
-@pytest.mark.parametrize("text", ["1", "1.0", "-0.5", "abc", "nan", "1e999", "", "0." + "3" * 30])
+@pytest.mark.parametrize("text", ["1", "1.0", "-0.5", "abc", "nan", "1e999", "", "0." + "3" * 300])
 @pytest.mark.parametrize(("flag", "low", "high"), [("-1", 0, 0.25), ("-0", 0.25, 1), ("", 0, 1)])
 def test_a_missing_random_number_is_made_so_that_it_agrees_with_the_decision(text, flag, low, high):
     for number in range(50):

@@ -41,6 +41,7 @@ def test_a_head_of_trace_says_what_it_knows_in_the_usual_order():
 
 def test_what_is_not_known_is_left_out():
     assert sampling_context(trace_id=T) == {"trace_id": T}
+    assert sampling_context(trace_id=T, environment="") == {"trace_id": T}
     assert sampling_context(trace_id=T, sampled=False, sample_rate=0)["sampled"] == "false"
 
 

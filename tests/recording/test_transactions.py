@@ -291,3 +291,13 @@ def test_of_several_that_run_only_the_one_that_nobody_holds_is_counted_as_abando
         other.finish()
     assert [item.name for item in recorded.transactions] == ["kept", "other"]
     assert recorded.stats().balanced
+
+
+def test_what_other_vendors_said_of_the_trace_goes_along_with_what_leaves():
+    headers = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "vendor=1,other=2"}
+    with record() as recorded, transaction("task", "a", headers=headers):
+        instrument.capture_message("b")
+    assert [recorded.transactions[0].tracestate, recorded.errors[0].tracestate] == ["vendor=1,other=2"] * 2
+    with record() as recorded, transaction("task", "a"):
+        instrument.capture_message("b")
+    assert [recorded.transactions[0].tracestate, recorded.errors[0].tracestate] == [None, None]

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import AsyncIterator, Awaitable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from typing_extensions import assert_type
 
-from instrument import Span, Transaction, continue_trace, get_current_span, span, start_transaction, traced, transaction
+from instrument import (
+    Client,
+    Span,
+    Transaction,
+    continue_trace,
+    get_current_span,
+    init,
+    span,
+    start_transaction,
+    traced,
+    transaction,
+)
+from instrument.exporters import Console, Memory, Sentry
+from instrument.testing import record
 
 
 @traced
@@ -164,6 +179,29 @@ async def check_async() -> None:
     async with span("step", "inner") as inner, transaction("job", "nightly") as running:
         assert_type(inner, Span)
         assert_type(running, Transaction)
+
+
+class Destination:
+    def export(self, event: object) -> None:
+        pass
+
+    def flush(self, timeout: float | None) -> bool:
+        return True
+
+    def close(self, timeout: float | None) -> bool:
+        return True
+
+
+def configure(settings: dict[str, Any]) -> None:
+    """Every form that an option may have."""
+    assert_type(init("https://key@host/1", traces_sample_rate=None, release="shop@1", org_id=7), Client)
+    init(exporter=["console", Memory(), Destination()], integrations=["sqlite3"], max_request_body_size="small")
+    init(exporter=[Console(), Sentry("https://key@host/1")], ignore_errors=[KeyError, "ValueError"])
+    init(exporter="local", traces_sampler=lambda context: context["parent_sampled"], store_path=Path("traces.db"))
+    init(scrub={"card": False, "order": r"ORD-[0-9]{8}", "salary": ["wage"]}, ignore_transactions=re.compile("x"))
+    init(**settings)
+    with record(deterministic=True, send_default_pii=True) as recorded:
+        assert_type(recorded.count(op="db"), int)
 
 
 def later(made: Any) -> None:

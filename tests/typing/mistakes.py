@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from instrument import span, traced, transaction
+from instrument import init, span, traced, transaction
+from instrument.testing import record
 
 
 @traced
@@ -43,3 +44,7 @@ async def check() -> None:
     with transaction("job") as running:
         running.missing  # mistake: attr-defined
     traced(description=1)  # mistake: call-overload
+    init(traces_sampl_rate=0.1)  # mistake: call-arg
+    init(traces_sample_rate="0.1")  # mistake: arg-type
+    init(exporter=7)  # mistake: arg-type
+    record(max_spans="many")  # mistake: arg-type

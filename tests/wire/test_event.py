@@ -135,12 +135,16 @@ def test_every_status_of_the_protocol_is_taken(status):
 
 @pytest.mark.parametrize(
     ("given", "status"),
-    [("success", "ok"), ("failure", "internal_error"), ("weird", "unknown_error"), (5, "unknown_error")],
+    [
+        *[("success", "ok"), ("failure", "internal_error"), ("weird", "unknown_error"), (17, "unknown_error")],
+        *[(0, "ok"), (5, "not_found"), ("16", "unauthenticated"), ("OK", "ok"), ("NOT_FOUND", "not_found")],
+        *[("UNKNOWN", "unknown_error"), ("INTERNAL", "internal_error"), ("internal", "internal_error")],
+    ],
 )
 def test_another_status_becomes_one_of_them(given, status):
     payload = sent(transaction(GivenSpan(status=given), status=given))
     assert payload["contexts"]["trace"]["status"] == payload["spans"][0]["status"] == status
-    kept = str(given) if status == "unknown_error" else None
+    kept = str(given) if given in ("weird", 17) else None
     assert payload["spans"][0].get("data", {}).get("status") == kept
     assert payload["contexts"]["trace"].get("data", {}).get("status") == kept
 

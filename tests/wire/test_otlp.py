@@ -361,6 +361,10 @@ def test_the_root_has_what_is_known_of_the_whole():
         "http.request.method": "GET",
         "url.full": "http://shop.test/items/7?page=2",
         "url.query": "page=2",
+        "url.scheme": "http",
+        "server.address": "shop.test",
+        "server.port": 80,
+        "user_agent.original": "curl",
         "http.request.header.user-agent": ["curl"],
         "order.id": 12,
         "order.lines": '[{"a":1}]',
@@ -514,21 +518,27 @@ def test_more_attributes_and_events_than_others_take_are_counted():
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_a_record_that_is_too_large_loses_attributes_and_no_span(encoding):
-    large = [GivenSpan(data={"text": "x" * 5000, "n": 1}) for _ in range(400)]
-    codec = OtlpCodec(encoding)
-    record = codec.encode(transaction(*large))
-    assert len(record) < 1_000_000
-    spans = spans_of(parsed(record, encoding))
-    assert len(spans) == 401
-    assert attributes_of(spans[1])["n"] == 1
-    assert spans[1].dropped_attributes_count == 1
-    many = [GivenSpan(data={f"key number {k}": "y" * 200 for k in range(20)}) for _ in range(1000)]
-    record = codec.encode(transaction(*many))
-    assert len(record) < 1_000_000
-    spans = spans_of(parsed(record, encoding))
-    assert len(spans) == 1001
-    assert (len(spans[1].attributes), spans[1].dropped_attributes_count) == (0, 21)
+def test_a_record_that_is_too_large_loses_its_largest_attributes_and_no_span(encoding):
+    spans = [GivenSpan(data={"text": "x" * (20_000 if n % 2 else 50), "n": 1}) for n in range(1000)]
+    record = OtlpCodec(encoding).encode(transaction(*spans))
+    assert len(record) <= 10_000_000
+    found = spans_of(parsed(record, encoding))
+    assert len(found) == 1001
+    small, large = found[1::2], found[2::2]
+    assert all(attributes_of(span).items() >= {"n": 1, "text": "x" * 50}.items() for span in small)
+    assert all(attributes_of(span)["n"] == 1 for span in large)
+    gone = [span for span in large if "text" not in attributes_of(span)]
+    assert 0 < len(gone) < 500
+    assert all(span.dropped_attributes_count == 1 for span in gone)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_many_small_spans_keep_all_that_they_have(encoding):
+    spans = [GivenSpan(op=f"op.{n}", description=f"work {n}", data={"k": n}) for n in range(3500)]
+    record = OtlpCodec(encoding).encode(transaction(*spans))
+    assert len(record) > (500_000 if encoding == "json" else 300_000)
+    found = spans_of(parsed(record, encoding))[1:]
+    assert [attributes_of(span)["k"] for span in found] == list(range(3500))
 
 
 def test_the_item_is_left_as_it_was():

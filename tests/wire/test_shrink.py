@@ -4,8 +4,6 @@ import copy
 import json
 import sys
 
-import pytest
-
 from instrument.recording.error_event import error_event
 from instrument.recording.stacktrace import FrameRules
 from instrument.wire import encode_event
@@ -68,7 +66,7 @@ def test_large_data_of_spans_goes_before_small():
     spans = [GivenSpan(data={"n": n, **({"large": "x" * 8000} if n % 2 else {})}) for n in range(400)]
     payload = shrunk(transaction(*spans))
     assert [one.get("data") for one in payload["spans"][:3]] == [{"n": 0}, None, {"n": 2}]
-    assert payload["_meta"]["spans"]["1"] == {"data": {"": REMOVED}}
+    assert payload["_meta"]["spans"] == {"": REMOVED}
     assert spans[1].data["large"] == "x" * 8000
 
 
@@ -91,22 +89,6 @@ def test_contexts_go_but_the_trace_stays():
     payload = shrunk(error(message="boom", contexts={"app": {"a": "b" * 1_200_000}}))
     assert set(payload["contexts"]) == {"trace"}
     assert payload["_meta"]["contexts"]["app"] == {"": REMOVED}
-
-
-def test_a_thousand_spans_with_long_descriptions_all_arrive():
-    payload = shrunk(transaction(*[GivenSpan(description="é\0" * 4000, data={"a": 1}) for _ in range(1000)]))
-    assert len(payload["spans"]) == 1000
-    assert all(len(one["description"]) == 50 for one in payload["spans"])
-    assert payload["_meta"]["spans"]["999"]["description"][""]["rem"] == [["!limit", "s", 47, 50]]
-    payload = shrunk(transaction(*[GivenSpan(description="é" * 4000, data={"a": 1}) for _ in range(1000)]))
-    assert all(len(one["description"]) == 200 for one in payload["spans"])
-
-
-@pytest.mark.parametrize("count", [10_000])
-def test_more_spans_than_fit_are_cut_and_counted(count):
-    payload = json.loads(encode_event(transaction(*[GivenSpan() for _ in range(count)])))
-    assert 3000 < len(payload["spans"]) < count
-    assert payload["_meta"]["spans"][""] == {"len": count, **REMOVED}
 
 
 def test_everything_at_once_still_arrives_with_what_is_essential():

@@ -18,6 +18,8 @@ __all__ = ["look_at_destination", "look_at_options", "look_at_patches", "look_at
 
 OTHERS: Final = frozenset({"INSTRUMENT_AUTO", "INSTRUMENT_TRACE"})
 """Variables of ours that are no options."""
+NOT_ASKED: Final = "not asked for"
+"""What is said of a patch that is off because it is only put on for who names it."""
 OPTIONS: Final = tuple(fields(Options))
 
 
@@ -66,15 +68,16 @@ def look_at_patches(case: Case) -> Iterator[Finding]:
     states = instrument.patches()
     ready = [state.name for state in states if state.state == "on"]
     waiting = [state.name for state in states if state.state == "waiting"]
-    off = [f"{state.name} ({state.why})" for state in states if state.state == "off"]
+    off = {f"{state.name} ({state.why})": state.why for state in states if state.state == "off"}
+    failed = [shown for shown, why in off.items() if not why.startswith(NOT_ASKED)]
     if ready:
         yield ok("patches", "on: " + ", ".join(ready))
     if waiting:
         yield ok("patches", "on as soon as they are imported: " + ", ".join(waiting))
     if off and not case.options.default_integrations:
         yield ok("patches", "off, as default_integrations is off: " + ", ".join(off))
-    elif off:
-        yield warning("patches", "off: " + ", ".join(off), "`instrument patches` tells more")
+    elif failed:
+        yield warning("patches", "off: " + ", ".join(failed), "`instrument patches` tells more")
 
 
 def refused(error: ValueError | TypeError) -> Finding:
