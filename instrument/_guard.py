@@ -12,11 +12,13 @@ from typing import Any, ParamSpec, TypeVar
 
 from . import _clock
 
-__all__ = ["foreign", "guarded", "hooked", "logger", "report", "say"]
+__all__ = ["foreign", "guarded", "hooked", "logger", "paired", "report", "say"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 D = TypeVar("D")
+A = TypeVar("A")
+B = TypeVar("B")
 
 logger = logging.getLogger("instrument")
 strict = False
@@ -50,6 +52,15 @@ def guarded(kind: str, default: D, function: Callable[P, T], /, *args: P.args, *
     """Call `function`; when it fails, report that under `kind` and return `default`."""
     try:
         return function(*args, **kwargs)
+    except Exception as error:
+        report(kind, error)
+        return default
+
+
+def paired(kind: str, default: D, function: Callable[[A, B], T], first: A, second: B) -> T | D:
+    """`guarded` for what takes two things and is called for each request: half the price counts there."""
+    try:
+        return function(first, second)
     except Exception as error:
         report(kind, error)
         return default

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from . import _guard
 from ._books import Books, Stats
 from .options import Options
-from .recording import Event, SuppressBlock, TransactionEvent, count_event
+from .recording import Event, SuppressBlock, TransactionEvent, count_event, unrecorded
 
 if TYPE_CHECKING:
     from .export import Exporter
@@ -42,7 +42,7 @@ class Client:
         if self.is_closed:
             count_event(self.books, item, "dropped:closed")
             return None
-        made = _guard.guarded("processing", False, self._process, item, hint)
+        made = _guard.paired("processing", False, self._process, item, hint)
         if made is None:
             return None
         if isinstance(made, Event):
@@ -67,11 +67,10 @@ class Client:
         return item
 
     def _export(self, item: Event) -> bool:
-        if not self._exporter_is_strange:
-            self.exporter.export(item)
+        if self._exporter_is_strange:
+            unrecorded(self.exporter.export, item)
         else:
-            with SuppressBlock():
-                self.exporter.export(item)
+            self.exporter.export(item)
         if not self._exporter_keeps_books:
             count_event(self.books, item, "delivered")
         return True

@@ -102,7 +102,7 @@ class Incoming:
         """Take a request on and enter it. `None` where nothing is left to be done or nothing is recorded."""
         if not HUB.is_recording or is_suppressed():
             return None
-        return _guard.guarded("incoming request", None, cls._begin, head, jobs)
+        return _guard.paired("incoming request", None, cls._begin, head, jobs)
 
     @classmethod
     def _begin(cls, head: Head, jobs: Jobs) -> Incoming | None:

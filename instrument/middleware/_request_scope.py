@@ -28,7 +28,7 @@ class RequestScope(Scope):
     def request(self) -> dict[str, Any] | None:
         """The `request` of events in this scope."""
         if self._given is None:
-            return _guard.guarded("request data", None, request_data, self.head, HUB.options)
+            return _guard.paired("request data", None, request_data, self.head, HUB.options)
         return self._given
 
     @request.setter

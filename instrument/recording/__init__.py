@@ -4,7 +4,7 @@
 everything in one unit of work. Nothing in here knows where items go.
 """
 
-from .blocks import ScopeBlock, SuppressBlock
+from .blocks import ScopeBlock, SuppressBlock, unrecorded
 from .breadcrumb import breadcrumb
 from .capture import LogEntry, capture_error, capture_given, capture_text
 from .copies import copied
@@ -81,5 +81,6 @@ __all__ = [
     "text",
     "traced",
     "transaction",
+    "unrecorded",
     "unusual",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from .current import get_scope, set_span, swap_scope, unusual
 from .noop import NoopSpan
@@ -18,7 +18,10 @@ from .scope import Scope
 from .span import Span, get_span
 from .suspended import Holding, is_collecting, release
 
-__all__ = ["ScopeBlock", "SuppressBlock"]
+__all__ = ["ScopeBlock", "SuppressBlock", "unrecorded"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class ScopeBlock:
@@ -66,6 +69,26 @@ class ScopeBlock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, trace)
+
+
+def unrecorded(function: Callable[[T], R], argument: T) -> R:
+    """What `function` gives for `argument`. Nothing that it does is recorded.
+
+    The same as in a `SuppressBlock`, for less than half of its price.
+    """
+    if is_collecting():
+        with SuppressBlock():
+            return function(argument)
+    former = get_span()
+    set_span(_MARKER)
+    try:
+        return function(argument)
+    finally:
+        set_span(former)
+
+
+_MARKER = NoopSpan(suppresses=True)
+"""What is current there. It is never entered, so everybody may have the same."""
 
 
 class SuppressBlock:

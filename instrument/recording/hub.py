@@ -194,7 +194,7 @@ class Hub:
         books.count("transactions", "started")
         done = False
         try:
-            done = _guard.guarded("transaction", False, self._hand_over, transaction, segment)
+            done = _guard.paired("transaction", False, self._hand_over, transaction, segment)
         finally:
             if not done:
                 books.count("transactions", "dropped:internal_sdk_error")

@@ -51,12 +51,13 @@ class NoopSpan(_Noop):
     __slots__ = ("_of", "suppresses")
 
     op = description = status = data = tags = measurements = _NOTHING
+    # Not kept in the slot: nothing here refers to itself, and waits for the collector.
+    _noop: Any = property(lambda self: self)
 
     def __init__(self, transaction: NoopTransaction | None = None, *, suppresses: Any = None) -> None:
         self.start_ticks = self.end_ticks = 0
         self._id = self._parent = self._outer = None
         self._segment = NO_SEGMENT
-        self._noop = self
         self._of = transaction
         self.suppresses = suppresses
 
