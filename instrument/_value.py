@@ -97,12 +97,6 @@ class Value(_Fields):
 class Draft(_Fields):
     """The base of what is filled in on its way. Fields are given by name."""
 
-    def _take(self, given: Mapping[str, Any]) -> None:
-        """Set these fields: what a class that writes its own `__init__` leaves to us."""
-        if not given.keys() <= self._fields.keys():
-            raise TypeError(f"{type(self).__name__} has no {', '.join(given.keys() - self._fields.keys())}")
-        self.__dict__.update(given)
-
 
 def evolve(value: T, **changes: Any) -> T:
     """A value like `value`, with some fields changed."""

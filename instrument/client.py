@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from . import _guard
 from ._books import Books, Stats
 from .options import Options
-from .recording import Event, SuppressBlock, TransactionEvent, count_event, unrecorded
+from .recording import Event, SuppressBlock, count_event, spans_of, unrecorded
 
 if TYPE_CHECKING:
     from .export import Exporter
@@ -39,32 +39,38 @@ class Client:
 
     def capture(self, item: Event, hint: dict[str, Any]) -> str | None:
         """Process a finished item and export it; its id, or `None` when it was dropped."""
+        spans = spans_of(item)  # as recorded: a hook may put anything in their place
         if self.is_closed:
-            count_event(self.books, item, "dropped:closed")
+            self._lose(item.kind, spans, "dropped:closed")
             return None
-        made = _guard.paired("processing", False, self._process, item, hint)
-        if made is None:
+        made = _guard.paired("processing", "dropped:internal_sdk_error", self._process, item, hint)
+        if not isinstance(made, Event):
+            self._lose(item.kind, spans, made)
             return None
-        if isinstance(made, Event):
-            if _guard.guarded("exporter", False, self._export, made):
-                return made.event_id
-            item = made
-        count_event(self.books, item, "dropped:internal_sdk_error")
+        left = spans_of(made)
+        if left < spans:
+            self.books.count("spans", "dropped:before_send", spans - left)
+        elif left > spans:
+            self.books.count("spans", "started", left - spans)
+        if _guard.guarded("exporter", False, self._export, made):
+            return made.event_id
+        count_event(self.books, made, "dropped:internal_sdk_error")
         return None
 
-    def _process(self, item: Event, hint: dict[str, Any]) -> Event | None:
-        """The item as the stages leave it; `None` when one of them has dropped it, which is counted here."""
-        spans = len(item.spans) if isinstance(item, TransactionEvent) else 0
+    def _process(self, item: Event, hint: dict[str, Any]) -> Event | str:
+        """The item as the stages leave it, or the outcome to count when one of them has dropped it."""
         for stage, outcome in self._stages[item.kind]:
             made = stage(item, hint)
             if made is None:
-                count_event(self.books, item, outcome)
-                return None
+                return outcome
             item = made
-        if spans and isinstance(item, TransactionEvent) and len(item.spans) < spans:
-            # No stage takes single spans away, but a hook of the user's may.
-            self.books.count("spans", "dropped:before_send", spans - len(item.spans))
         return item
+
+    def _lose(self, kind: str, spans: int, outcome: str) -> None:
+        if kind == "transaction":
+            self.books.enter((("transactions", outcome, 1), ("spans", outcome, spans)))
+        else:
+            self.books.count("errors", outcome)
 
     def _export(self, item: Event) -> bool:
         if self._exporter_is_strange:
@@ -97,5 +103,5 @@ class Client:
             return bool(_guard.guarded("close", False, self.exporter.close, timeout))
 
     def stats(self) -> Stats:
-        """The books of what went through this client."""
+        """The books of what has reached this client. `instrument.stats()` also has what still runs."""
         return self.books.stats()

@@ -260,7 +260,7 @@ def _check(name: str, one: Option, value: Any) -> Any:
 def _from_environment(options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
     """What variables say about the options that code did not give. A destination in code shuts out all of theirs."""
     known = {*given, *(("exporter",) if "dsn" in given else ())}
-    if "exporter" in given and "sentry" not in given["exporter"]:
+    if "exporter" in given and not any(map(_is_sentry, given["exporter"])):
         known.add("dsn")
     found: dict[str, Any] = {}
     for name, one in options.items():
@@ -299,10 +299,16 @@ def _completed(given: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
+def _is_sentry(exporter: Any) -> bool:
+    return type(exporter) is str and exporter == "sentry"
+
+
 def _address(options: Mapping[str, Any]) -> Dsn | None:
     """The project that events go to: the first that an exporter names, whichever option it was given by."""
     for one in options.get("exporter") or ():
-        named = options.get("dsn") if one == "sentry" else getattr(one, "dsn", None)
+        # Of an exporter of the program's own nothing is asked.
+        is_ours = type(one).__module__ == f"{__package__}.exporters"
+        named = getattr(one, "dsn", None) if is_ours else options.get("dsn") if _is_sentry(one) else None
         if isinstance(named, Dsn):
             return named
     return options.get("dsn")

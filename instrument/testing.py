@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from . import _clock, _ids
@@ -124,15 +124,16 @@ def record(*, deterministic: bool = False, **options: Unpack[InitOptions]) -> It
     memory = Memory()
     settings = Options.read(exporter=memory, **options)
     books = Books()
-    steps = pipeline(settings)
-    settings = settings.told(HUB.clean)
-    client = Client(settings, steps, memory, books, exporter_keeps_books=False)
-    with HUB.lent(client, settings, books), ScopeBlock(Scope(HUB), isolated=True):
-        if deterministic:
-            with _counted():
-                yield Recorded(client, memory)
-        else:
+    clean = HUB.clean
+    try:
+        steps = pipeline(settings)
+        settings = settings.told(HUB.clean)
+        client = Client(settings, steps, memory, books, exporter_keeps_books=False)
+        counted = _counted() if deterministic else nullcontext()
+        with HUB.lent(client, settings, books), ScopeBlock(Scope(HUB), isolated=True), counted:
             yield Recorded(client, memory)
+    finally:
+        HUB.clean = clean
 
 
 @contextmanager

@@ -320,3 +320,59 @@ def test_the_level_of_a_message_may_be_in_capitals():
         capture_message("x", "WARNING")
         capture_message("x", 5)
     assert [error.level for error in recorded.errors] == ["warning", "info"]
+
+
+def emptied(event, hint):
+    event.spans.clear()
+
+
+def doubled(event, hint):
+    event.spans.append(event.spans[0])
+    return event
+
+
+def spoiled(event, hint):
+    event.spans = 5
+    raise ValueError
+
+
+@pytest.mark.parametrize("hook", [emptied, doubled, spoiled])
+def test_the_books_balance_whatever_a_hook_does_to_the_spans(hook):
+    memory = Memory()
+    instrument.init(exporter=memory, before_send_transaction=hook)
+    with instrument.transaction("a", "b"):
+        for _ in range(2):
+            with instrument.span("c"):
+                pass
+    assert instrument.stats().balanced
+    assert instrument.stats().spans.open == 0
+
+
+def test_recording_for_a_test_leaves_the_rules_of_the_program_in_force():
+    from instrument.recording import HUB
+
+    before = HUB.clean
+    with record(scrub={"password": False}):
+        pass
+    assert HUB.clean is before
+
+
+def test_an_error_knows_the_decision_of_its_trace():
+    headers = {"sentry-trace": f"{'a' * 32}-{'b' * 16}-0"}
+    with record() as recorded, instrument.transaction("a", "b", headers=headers):
+        instrument.capture_message("c")
+    assert recorded.errors[0].sampled is False
+
+
+def test_nothing_is_asked_of_a_programs_own_exporter():
+    class Strange(Memory):
+        def __eq__(self, other):
+            raise RuntimeError
+
+        __hash__ = None
+
+        @property
+        def dsn(self):
+            raise RuntimeError
+
+    assert instrument.init(exporter=Strange()).options.dsn is None

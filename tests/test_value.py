@@ -96,21 +96,3 @@ def test_a_field_may_know_more():
 
     assert Thing().size == 3
     assert isinstance(fields(Thing)["size"], Noted)
-
-
-class Card(Draft):
-    to: str
-    stamp: str | None = None
-    lines: list = made(list)
-
-    def __init__(self, *, to, **others):
-        self.to = to
-        self.lines = []
-        self._take(others)
-
-
-def test_a_class_that_writes_its_own_beginning_still_knows_its_fields():
-    assert as_dict(Card(to="a", stamp="red")) == {"to": "a", "stamp": "red", "lines": []}
-    assert repr(Card(to="a")) == "Card(to='a', stamp=None, lines=[])"
-    with pytest.raises(TypeError, match="Card has no stump"):
-        Card(to="a", stump="red")

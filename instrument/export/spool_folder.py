@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from ..options import state_folder
 from .descriptors import aside, close
 from .file_lock import try_lock
 
@@ -55,7 +56,9 @@ class Folder:
     def at(cls, path: Path, *, make: bool, writable_by_others: int = 0o022) -> Folder:
         """Open the folder at `path`, made first when it is missing and `make` is set."""
         if make and not path.is_dir():
-            path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+            # The folder of ours that holds it is private; one that a program names is made as others are.
+            mode = PRIVATE_FOLDER if path.parent == state_folder() else 0o777
+            path.parent.mkdir(mode, parents=True, exist_ok=True)
             _make(path, None)
         return _opened(path, path, None, writable_by_others)
 

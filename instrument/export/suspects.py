@@ -16,6 +16,8 @@ from .record import Kind, Record
 
 __all__ = ["Suspects"]
 
+MOST_AHEAD: Final = 10_000
+"""Answers to records behind a suspect that are remembered."""
 PATIENCE: Final = 3
 """Failures after which others have their turn."""
 PROOFS: Final = 5
@@ -101,3 +103,5 @@ class Suspects:
     def passed(self, record: Record, answer: Answer) -> None:
         """A record was taken, or will never be, before what is in front of it."""
         self._ahead[hash(record.payload)] = evolve(answer, headers={}, body=b"")
+        if len(self._ahead) > MOST_AHEAD:  # its record was given up, or taken over by another process
+            del self._ahead[next(iter(self._ahead))]

@@ -287,7 +287,7 @@ class Incoming:
         self.lost = None
         if self._former is None:
             self.head.carrier.pop(KEY, None)
-        else:
+        elif self.head.carrier.get(KEY) is self:
             self.head.carrier[KEY] = self._former
 
     def abandon(self) -> None:

@@ -46,7 +46,8 @@ PERSONAL = frozenset(
 
 _PERSONAL = re.compile(
     r"forwarded(?!-(?:host|port|prefix|proto|protocol|scheme|ssl)$)|-ip(?!fs)|(?:client|socket)ip|remote-"
-    r"|-user(?!-agent)|-e?mail|(?:client|external)-addr|client-cert|principal|oidc"
+    r"|-user(?!-agent)|-e?mail|(?:client|external|viewer)-addr|client-?cert|client-(?:s-|i-)?(?:dn|cn)$|-consumer-"
+    r"|principal|oidc"
 )
 """What the names of others like them have in them: proxies and logins in front of a program have names of their own."""
 
@@ -179,6 +180,7 @@ UNREADABLE = LeftOut.by("!raw")
 
 def is_personal(name: str) -> bool:
     """Whether a header, by its name in lower case, tells who somebody is."""
+    name = name.replace("_", "-")
     return name in PERSONAL or _PERSONAL.search(name) is not None
 
 

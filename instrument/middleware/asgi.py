@@ -117,14 +117,16 @@ class Exchange:
         kind = message["type"]
         if kind == "http.response.start":
             request.code = _code(message.get("status"))
-        self._is_over = kind in _BODIES and not message.get("more_body")
+        is_last = kind in _BODIES and not message.get("more_body")
+        if is_last:
+            self._is_over = True
         try:
             await self._send(message)
         except OSError as error:
             request.is_gone = True
             request.lost = error
             raise
-        if self._is_over:
+        if is_last:
             request.finish()
 
     def end(self) -> None:
@@ -169,6 +171,8 @@ class ScopeHead:
     def headers(self) -> Any:
         """The list of pairs of bytes, as far as it is looked at."""
         lines = self.carrier.get("headers") or ()
+        if type(lines) is not list and type(lines) is not tuple:
+            lines = self.carrier["headers"] = list(lines)
         return lines if len(lines) <= LINES else lines[:LINES]
 
     def header_map(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -153,8 +154,9 @@ def _failed(
         return
     runs_here = getattr(sender.request, _RUN, None) is not None
     # Of what cannot be pickled Celery tells a stand-in.
-    error = (runs_here and sys.exc_info()[1]) or exception
-    if isinstance(error, (TaskPredicate, *(getattr(sender, "throws", ()) or ()))):
+    raised = sys.exc_info()[1] if runs_here else None
+    error = exception if raised is None else raised
+    if isinstance(error, (TaskPredicate, getattr(sender, "throws", None) or ())):
         return
     if runs_here:
         capture_error(error, mechanism="celery", handled=False)
@@ -176,15 +178,23 @@ def _lost(task: Any, error: BaseException, einfo: Any) -> None:
 
 
 def _work_begins(**_: Any) -> None:
-    """This process is a worker: what it logs of tasks that took too long is captured as what it is, and not as text."""
+    """This process is a worker: what it logs of tasks that took too long is captured as what it is, and not as text.
+
+    So it is with any process of its pool that is stopped by SIGTERM: a task that ran there is captured as lost.
+    """
     for module in map(import_module, ("celery.worker.request", "billiard.pool")):
         if not hasattr(module.error, _RUN):
             vars(module)["error"] = _quiet(module.error)
 
 
 def _quiet(log: Callable[..., Any]) -> Callable[..., Any]:
+    is_loggers = isinstance(getattr(log, "__self__", None), logging.Logger)
+
     @wraps(log)
     def error(message: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_loggers:
+            # The line that logs stays the one that is told.
+            kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
         if (message == _TOO_LONG) or (message == _EXITED and "signal 15" in str(args[-1:])):
             with SuppressBlock():
                 return log(message, *args, **kwargs)

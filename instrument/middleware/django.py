@@ -210,15 +210,17 @@ def _layered(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _target(call: Any) -> Any:
     """The middleware, or the handler's method, below what Django has put around it."""
+    found = call
     while True:
         if type(call) is SyncToAsync:
             call = call.func
         elif type(call) is AsyncToSync:
             call = call.awaitable
         elif type(call) is FunctionType and call.__code__ in _LINKS:
-            call = vars(call)["__wrapped__"]
+            # Only what leads through a link of Django's: programs adapt functions of their own, too.
+            found = call = vars(call)["__wrapped__"]
         else:
-            return call
+            return found
 
 
 def _put_layers(middleware: Any, depth: int = 0) -> None:
@@ -236,7 +238,7 @@ def _put_layers(middleware: Any, depth: int = 0) -> None:
             continue
         if _target(value) is not value:
             cell.cell_contents = _layered(value)
-        elif type(value) is FunctionType and depth < _DEEPEST:
+        elif type(value) is FunctionType and not hasattr(value, _MARK) and depth < _DEEPEST:
             _put_layers(value, depth + 1)
 
 
@@ -276,6 +278,7 @@ def _spanned(call: Callable[..., Any], op: str, name: str) -> Callable[..., Any]
                     note_disconnect(incoming, error)
                     raise
 
+        setattr(in_layer_async, _MARK, True)
         return in_layer_async
 
     @wraps(call)
@@ -290,6 +293,7 @@ def _spanned(call: Callable[..., Any], op: str, name: str) -> Callable[..., Any]
                 note_disconnect(incoming, error)
                 raise
 
+    setattr(in_layer, _MARK, True)
     return in_layer
 
 

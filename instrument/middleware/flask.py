@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -22,6 +23,8 @@ __all__ = ["trace"]
 
 ORIGIN = "auto.http.flask"
 _MARK = "instrument"
+_UNNAMED = "<string>"
+"""A template that was made from a text."""
 
 
 def trace(
@@ -151,7 +154,10 @@ def _prepared(environment: Any) -> Any:
     def handle_exception(source: str | None = None) -> Any:
         incoming = _current()
         # With a source it is a template that cannot be compiled: it has not begun to be rendered.
-        if source is None and incoming is not None and incoming.layers:
+        template = sys._getframe(1).f_locals.get("self")
+        shown = getattr(template, "name", None) or _UNNAMED
+        # Others render as well, of which Flask tells nothing.
+        if source is None and incoming is not None and incoming.layers and incoming.layers[-1].description == shown:
             failed = incoming.layers.pop()
             failed.finish("internal_error")
             failed.leave()
@@ -164,7 +170,7 @@ def _prepared(environment: Any) -> Any:
 def _rendering(app: Flask, template: Any, **_: Any) -> None:
     incoming = _current()
     if incoming is not None:
-        incoming.layers.append(span("template.render", template.name or "<string>").__enter__())
+        incoming.layers.append(span("template.render", template.name or _UNNAMED).__enter__())
 
 
 def _rendered(app: Flask, **_: Any) -> None:

@@ -46,10 +46,7 @@ class Cleaning:
 
     def mapping_at(self, path: Path, given: Any) -> Any:
         """A mapping that stands at `path` in the payload."""
-        try:
-            made = self._mapping(given if type(given) is dict else plain_mapping(given))
-        except RuntimeError:
-            made = self.mapping(given)
+        made = self.mapping(given)
         if self._notes:
             self._settle(path)
         return made
@@ -126,7 +123,8 @@ class Cleaning:
         rest = dict(given) if type(given) is dict else plain_mapping(given)
         cookies = rest.pop("cookies", None)
         remark = getattr(rest.get("data"), "remark", None)
-        query = rest.pop("query_string", None) if type(rest.get("query_string")) is str else None
+        is_read = type(rest.get("query_string")) is str and not self._rules.hides_queries
+        query = rest.pop("query_string") if is_read else None
         made: dict[str, Any] = self.mapping_at(("request",), rest)
         url, body = made.get("url"), made.get("data")
         if type(url) is str and _NOBODY in url:
@@ -174,6 +172,8 @@ class Cleaning:
             return self._mapping(given if type(given) is dict else plain_mapping(given))
         except RuntimeError:
             # Another thread still writes to it.
+            self._path.clear()
+            self._notes.clear()
             return self._mapping(dict(given))
 
     def _mapping(self, given: dict[Any, Any]) -> dict[str, Any]:

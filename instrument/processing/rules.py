@@ -49,6 +49,8 @@ class Rules:
         """For a name the short texts that stood under it of late and hide nothing."""
         self.recall = self._verdicts.get
         """The verdict on a key, if it was judged before."""
+        self.hides_queries = bool(self.keys.verdict("query_string"))
+        """Whether a rule of the user's hides the query of a request as a whole."""
         self._hides_parameters = self.hides_literals and not self.sends_pii
 
     def judge(self, key: Any) -> str:
@@ -57,7 +59,8 @@ class Rules:
         `recall` knows the answer from then on. It is kept apart from the verdicts on names inside of texts.
         """
         if type(key) is not str:
-            return CLEAN
+            # What is remembered under a name is found under every other that equals it.
+            return self.judge(str.__str__(key)) if isinstance(key, str) else CLEAN
         if key in STATEMENTS:
             verdict = STATEMENT
         elif len(key) > LONGEST:

@@ -82,8 +82,6 @@ class TextRules:
         self._added = chosen.patterns
         self.looks_clean: Callable[[str], bool] = _never if self._added else _looks_clean
         """Whether nothing can be found in a text: the cheapest way to know, for most."""
-        self.are_short_harmless = not self._added
-        """Whether what is shorter than `SHORTEST` and has no sign between a name and a value hides nothing."""
         self.knows_cards = "card" not in chosen.off
         self.clean: set[str] = set()
         """Short texts in which nothing was found."""
@@ -127,7 +125,12 @@ class TextRules:
     def scrub_query(self, query: str) -> tuple[str, tuple[str, ...]]:
         """The same for a query string or the body of a form."""
         found: list[str] = []
-        query = self._own(query, found) if self._added else query
+        if '"' in query or "'" in query or "://" in query:
+            # What stands in quotes or in an address may hold an `&`.
+            query, rules = self.scrub(query)
+            found += rules
+        elif self._added:
+            query = self._own(query, found)
         pieces = []
         for piece in query.split("&"):
             pieces.append(piece if piece in self.clean_pieces else self._piece(piece, found))
@@ -151,9 +154,13 @@ class TextRules:
         """A part of a query without its secrets. Where there are some it is shown as it reads without escapes."""
         if "%" not in part and "+" not in part and self.looks_clean(part):
             return part
-        made, rules = self.scrub(unquote_plus(part))
+        made, rules = self.scrub(part)  # first as it stands: a blank in place of a `+` would end a secret
         found += rules
-        return made if rules else part
+        if "%" in made or "+" in made:
+            read, rules = self.scrub(unquote_plus(made))
+            found += rules
+            made = read if rules else made
+        return made
 
     def _shaped(self, text: str, found: list[str]) -> str:
         for name, may, replaced in self._shapes:

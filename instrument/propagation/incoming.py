@@ -107,6 +107,8 @@ def _collect(headers: Any) -> dict[str, str]:
         return found
     recall = _names.get
     for key, value in headers if type(headers) is list and len(headers) <= HEADERS else _pairs(headers):
+        if type(key) is not bytes and not isinstance(key, (str, bytes)):
+            continue
         wanted = recall(key)
         if wanted is None:
             wanted = _name(key)

@@ -16,7 +16,7 @@ from .current import get_scope, set_span, swap_scope, unusual
 from .noop import NoopSpan
 from .scope import Scope
 from .span import Span, get_span
-from .suspended import Holding, is_collecting, release
+from .suspended import DEEPEST, Holding, is_collecting, release
 
 __all__ = ["ScopeBlock", "SuppressBlock", "unrecorded"]
 
@@ -92,7 +92,7 @@ _MARKER = NoopSpan(suppresses=True)
 
 
 class SuppressBlock:
-    """Nothing inside is recorded: what is current is a span of no transaction, and nothing else becomes current."""
+    """Nothing inside is recorded: what is current is a span of no transaction, and what is opened inside is not."""
 
     __slots__ = ("_held",)
 
@@ -113,9 +113,11 @@ class SuppressBlock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         marker: Span | None = self._held.pop() if self._held else get_span()
-        while marker is not None and marker.suppresses is not self:
+        for _ in range(DEEPEST):
+            if marker is None or marker.suppresses is self:
+                break
             marker = marker._outer
-        if marker is not None:
+        if marker is not None and marker.suppresses is self:
             release(marker)
 
     async def __aenter__(self) -> None:

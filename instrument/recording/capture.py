@@ -158,6 +158,7 @@ def _capture(hub: Hub, event: ErrorEvent, place: Note, hint: dict[str, Any]) -> 
     trace = span.transaction.trace if span is not None and span.transaction is not None else scope.trace
     if trace.id == event.trace_id:
         event.dynamic_sampling_context = trace.sampling_context(place.transaction, place.source) or None
+        event.sampled = trace.sampled
         event.tracestate = trace.incoming.tracestate if trace.incoming is not None else None
     elif place.sampling_context:
         event.dynamic_sampling_context = dict(place.sampling_context)

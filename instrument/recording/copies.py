@@ -1,4 +1,4 @@
-"""Copies of spans, by `copy` and `pickle`: they have the values and the ids, and belong to no transaction."""
+"""Copies of spans, by `copy` and `pickle`: spans with the same values and ids that belong to no transaction."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import copyreg
 from typing import Any
 
 from ..propagation import TraceContext
-from .held import HeldSpan
+from .held import HeldNoopTransaction, HeldSpan, HeldTransaction
 from .hub import HUB
+from .noop import NoopSpan, NoopTransaction, SuppressedTransaction
 from .segment import Segment
-from .span import Span, StartedSpan
+from .span import Span, StartedSpan, Transaction
 from .trace import Trace
 
 __all__ = ["copied"]
@@ -34,5 +35,12 @@ def copied(trace_id: str, sampled: bool | None, span_id: str, parent_id: str | N
     return span
 
 
-for kind in (Span, StartedSpan, HeldSpan):
+def _nothing(span: NoopSpan) -> tuple[Any, ...]:
+    return NoopSpan, ()
+
+
+_OF_TRANSACTIONS = (Transaction, HeldTransaction, NoopTransaction, HeldNoopTransaction, SuppressedTransaction)
+
+copyreg.pickle(NoopSpan, _nothing)
+for kind in (Span, StartedSpan, HeldSpan, *_OF_TRANSACTIONS):
     copyreg.pickle(kind, _reduced)

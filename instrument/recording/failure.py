@@ -1,7 +1,7 @@
 """The exception that a block ended with: what it says of the span, and the note it carries to whoever captures it.
 
-A note is a tuple of plain values in the exception's own `__dict__`, so it goes wherever the exception goes, also into
-another thread, and into another process by pickling.
+A note is a tuple of plain values, and of the trace's sampling context, which may be filled in later, in the exception's
+own `__dict__`: it goes wherever the exception goes, also into another thread, and into another process by pickling.
 """
 
 from __future__ import annotations

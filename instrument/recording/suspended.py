@@ -23,6 +23,7 @@ from weakref import ref
 from .current import Current, get_span, set_span, unusual
 
 __all__ = [
+    "DEEPEST",
     "GENERATOR",
     "Holding",
     "Placement",

@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from .decorate import decorate, is_decoratable
+from .noop import SuppressedTransaction
 from .opening import begin_transaction, span
 from .recipe import SpanRecipe, TransactionRecipe
 from .span import Transaction
-from .suspended import beyond
+from .suspended import beyond, is_open_here
 
 __all__ = ["TransactionBlock", "span", "traced", "transaction"]
 
@@ -65,6 +66,11 @@ def traced(
     return lambda function: decorate(function, recipe_for, "traced")
 
 
+def _is_elsewhere(begun: Transaction) -> bool:
+    is_open = begun.end_ticks is None and not isinstance(begun, SuppressedTransaction)
+    return is_open and not is_open_here(begun)
+
+
 class TransactionBlock:
     """What `transaction(...)` returns: a `with` or `async with` block, or a decorator.
 
@@ -102,13 +108,14 @@ class TransactionBlock:
         self.__exit__(kind, error, trace)
 
     def _left(self, place: int) -> Transaction | None:
-        """The transaction whose block ends: the last begun in that frame; when the block moved on, the last of all."""
-        found = None
-        for begun_in, begun in reversed(self._begun.copy().values()):
-            if found is None or begun_in == place:
-                found = begun
-            if begun_in == place:
-                break
+        """The transaction whose block ends: the last begun in that frame, else the innermost open here, else of all.
+
+        Frames that are gone lend their place to others, so what is still open in another thread is none of ours.
+        """
+        each = list(reversed(self._begun.copy().values()))
+        found = next((begun for begun_in, begun in each if begun_in == place and not _is_elsewhere(begun)), None)
+        if found is None:
+            found = next((begun for _, begun in each if is_open_here(begun)), each[0][1] if each else None)
         self._begun.pop(id(found), None)
         return found
 

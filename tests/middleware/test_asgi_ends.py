@@ -215,3 +215,21 @@ class TestWebsockets:
             self.ask(app)
         assert [item.status for item in recorded.transactions] == ["ok", "ok"]
         assert [error.span_id for error in recorded.errors] == [recorded.transactions[0].span_id]
+
+
+def test_headers_may_come_as_any_iterable():
+    given = {**scope(), "headers": iter([(b"sentry-trace", b"a" * 32 + b"-" + b"b" * 16 + b"-1"), (b"x-a", b"1")])}
+    with record() as recorded:
+        asyncio.run(ask(Tracing(hello), given))
+    assert (recorded.transactions[0].trace_id, recorded.transactions[0].request["headers"]) == ("a" * 32, {"x-a": "1"})
+
+
+def test_a_disconnect_after_trailers_is_the_end_and_no_cancellation():
+    async def app(scope, receive, send):
+        await hello(scope, receive, send)
+        await send({"type": "http.response.trailers", "headers": [], "more_trailers": False})
+        await receive()
+
+    with record() as recorded:
+        asyncio.run(ask(Tracing(app), scope(), [{"type": "http.disconnect"}]))
+    assert [one.status for one in recorded.transactions] == ["ok"]

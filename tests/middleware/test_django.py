@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import wraps
 
 import pytest
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import async_to_sync, iscoroutinefunction, markcoroutinefunction
 
 from tests.middleware import pages_django  # configures Django before anything of it is imported
 
@@ -224,6 +224,44 @@ def test_a_middleware_is_a_span_wherever_the_one_before_it_keeps_it(client):
             answer = asyncio.run(answer)
     assert answer.status_code == 200
     assert recorded.tree() == ALL_LAYERS
+
+
+class Helped:
+    """Has a helper of its own that is adapted as Django adapts middlewares."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+        async def load():
+            return "helped"
+
+        self.load = async_to_sync(load)
+
+    def __call__(self, request):
+        answer = self.get_response(request)
+        answer["X-Help"] = self.load()
+        return answer
+
+
+def by_two_ways(get_response):
+    def proceed(request):
+        return get_response(request)
+
+    def middleware(request):
+        return get_response(request) if request.method == "POST" else proceed(request)
+
+    return middleware
+
+
+def test_what_a_middleware_adapts_for_itself_is_left_alone_and_the_next_is_one_span():
+    with override_settings(MIDDLEWARE=in_order("Helped", "by_two_ways", COMMON)), record() as recorded:
+        answer = Client(raise_request_exception=False).get("/users/7")
+    assert (answer.status_code, answer["X-Help"]) == (200, "helped")
+    assert [line.split()[-1] for line in recorded.tree().splitlines()[1:4]] == [
+        "Helped",
+        "by_two_ways",
+        "CommonMiddleware",
+    ]
 
 
 def test_the_view_is_a_span_whatever_a_middleware_hides():

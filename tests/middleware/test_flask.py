@@ -210,6 +210,21 @@ def test_a_template_that_fails_leaves_no_open_span():
     assert recorded.errors[0].span_id == recorded.transactions[0].span_id
 
 
+def test_a_template_that_flask_knows_nothing_of_ends_no_span_of_another():
+    app = trace(Flask("shop"))
+
+    def widget():
+        with pytest.raises(ZeroDivisionError):
+            app.jinja_env.from_string("{{ 1 / 0 }}").render()
+        return "none"
+
+    app.jinja_loader = DictLoader({"page.html": "{{ widget() }}"})
+    app.add_url_rule("/", view_func=lambda: render_template("page.html", widget=widget), endpoint="home")
+    with record() as recorded:
+        assert app.test_client().get("/", buffered=True).text == "none"
+    assert [(one.description, one.status) for one in recorded.transactions[0].spans] == [("page.html", None)]
+
+
 def test_a_template_that_fails_and_is_caught_has_ended():
     app = trace(Flask("shop"))
 

@@ -32,3 +32,17 @@ def test_what_happens_outside_the_transaction_belongs_to_its_trace_when_another_
             pass
     assert seen == [TRACE] == [one.trace_id for one in recorded.transactions]
     assert [one.trace_id for one in recorded.errors] == [TRACE]
+
+
+def test_two_middlewares_around_a_streamed_answer_leave_nothing_in_the_environ():
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        yield b"a"
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a"}
+    with record():
+        body = Tracing(Tracing(app))(environ, lambda status, headers, exc_info=None: None)
+        assert list(body) == [b"a"]
+        body.close()
+        del body
+        assert environ.keys() == {"REQUEST_METHOD", "PATH_INFO"}

@@ -26,11 +26,12 @@ ADDRESSES = (
 ).split()
 LOGINS = (
     "X-Forwarded-User Remote-User X-Remote-User X-Goog-Authenticated-User-Email X-Ms-Client-Principal-Name"
-    " X-Amzn-Oidc-Data X-Auth-Request-Email X-Forwarded-Client-Cert From"
+    " X-Amzn-Oidc-Data X-Auth-Request-Email X-Forwarded-Client-Cert From X-SSL-Client-S-DN X-SSL-Client-CN X-Client-DN"
+    " X-Amzn-Mtls-Clientcert-Subject CloudFront-Viewer-Address X-Consumer-Id X-Consumer-Custom-Id"
 ).split()
 HARMLESS = (
     "User-Agent X-Amz-User-Agent X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port X-Forwarded-Prefix Via Accept"
-    " X-Request-Id Referer Host X-Zip-Code X-Shipment X-Client-Version"
+    " X-Request-Id Referer Host X-Zip-Code X-Shipment X-Client-Version X-SSL-Client-Verify"
 ).split()
 
 
@@ -164,6 +165,11 @@ def test_an_event_says_why_a_body_was_left_out(body, kind, rule):
     event = event_of(body, kind)
     assert event.request["data"] == ""
     assert event.meta["request"]["data"] == {"": {"rem": [[rule, "x"]]}}
+
+
+@pytest.mark.parametrize("name", ["remote_user", "x_user_email"])
+def test_a_name_with_underscores_is_read_as_one_with_hyphens(name):
+    assert is_personal(name)
 
 
 @pytest.mark.parametrize("name", HARMLESS)

@@ -146,3 +146,39 @@ def test_a_piece_of_a_query_that_was_harmless_does_not_vouch_for_its_neighbours(
     ):
         for _ in range(2):
             assert rules.texts.scrub_query(query)[0] == shown
+
+
+def shown(query, **options):
+    cleaning = Cleaning(Rules(Options.read(None, exporter="none", **options)), {})
+    return [cleaning.request({"query_string": query})["query_string"] for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("db=postgres://me:pa+ss@host/db", f"db=postgres://{F}@host/db"),
+        ("u=https://me:p%20ss@host/", f"u=https://{F}@host/"),
+        ("x=password:ab+cd+ef", f"x=password:{F}"),
+        ("h=Bearer abcdef+ghijklmnop", f"h=Bearer {F}"),
+        ('f={"password":"hunter&two&three"}', f'f={{"password":"{F}"}}'),
+        ("next=https://u:p@ss&word@h/", f"next=https://{F}@h/"),
+        ("page=2&sort=name+asc&q=50%25", "page=2&sort=name+asc&q=50%25"),
+    ],
+)
+def test_a_secret_in_a_query_does_not_end_at_an_escape_or_a_separator(query, told):
+    assert shown(query) == [told, told]
+
+
+@pytest.mark.parametrize("name", ["query_string", "query"])
+def test_a_rule_of_the_users_may_hide_queries_as_a_whole(name):
+    assert shown("a=plan&b=2", scrub={"mine": [name]}) == [F, F]
+
+
+def test_a_name_of_another_type_vouches_for_no_value():
+    class Name(str):
+        pass
+
+    rules = Rules(Options())
+    for name in (Name("password"), "password", Name("color"), "color"):
+        value = Cleaning(rules, {}).mapping_at((), {name: "hunter2"})[name]
+        assert value == (F if name == "password" else "hunter2")

@@ -1,6 +1,9 @@
 """Blocks and scopes keep what is current in order, however they are nested, shared or reused."""
 
 import asyncio
+import contextlib
+import copy
+import pickle
 import threading
 from contextlib import nullcontext
 
@@ -423,3 +426,50 @@ class TestAScopeBlockMayBeUsedAgain:
 
         with record():
             asyncio.run(run())
+
+
+def test_a_block_that_a_class_enters_for_others_ends_the_transaction_of_its_own_thread():
+    block = transaction("job", "n")
+    entered, left = threading.Event(), threading.Event()
+    seen = []
+
+    class Job:
+        def __enter__(self):
+            return block.__enter__()
+
+        def __exit__(self, *given):
+            return block.__exit__(*given)
+
+    def other():
+        with Job() as begun:
+            entered.set()
+            assert left.wait(30)
+            with span("late"):
+                pass
+            seen.append(begun.end_ticks)
+
+    with record() as recorded:
+        thread = threading.Thread(target=other)
+        with Job():
+            thread.start()
+            assert entered.wait(30)
+        left.set()
+        thread.join()
+    assert seen == [None]
+    assert [[one.op for one in item.spans] for item in recorded.transactions] == [[], ["late"]]
+
+
+def test_leaving_suppress_where_spans_form_a_ring_ends():
+    with record(), transaction("j", "x"):
+        ring = span("a")
+        stack = contextlib.ExitStack()
+        stack.enter_context(suppress())
+        with ring, ring:
+            stack.close()
+
+
+def test_spans_that_record_nothing_can_be_copied():
+    with record(traces_sample_rate=0.0), transaction("j", "x") as unsampled:
+        for one in (span("a"), unsampled):
+            copied = pickle.loads(pickle.dumps(copy.deepcopy(copy.copy(one))))
+            assert copied.data is None
