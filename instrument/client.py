@@ -39,13 +39,13 @@ class Client:
 
     def capture(self, item: Event, hint: dict[str, Any]) -> str | None:
         """Process a finished item and export it; its id, or `None` when it was dropped."""
-        spans = spans_of(item)  # as recorded: a hook may put anything in their place
         if self.is_closed:
-            self._lose(item.kind, spans, "dropped:closed")
+            count_event(self.books, item, "dropped:closed")
             return None
+        spans = spans_of(item)  # as recorded: a hook may put anything in their place
         made = _guard.paired("processing", "dropped:internal_sdk_error", self._process, item, hint)
         if not isinstance(made, Event):
-            self._lose(item.kind, spans, made)
+            count_event(self.books, item, made, spans)
             return None
         left = spans_of(made)
         if left < spans:
@@ -65,12 +65,6 @@ class Client:
                 return outcome
             item = made
         return item
-
-    def _lose(self, kind: str, spans: int, outcome: str) -> None:
-        if kind == "transaction":
-            self.books.enter((("transactions", outcome, 1), ("spans", outcome, spans)))
-        else:
-            self.books.count("errors", outcome)
 
     def _export(self, item: Event) -> bool:
         if self._exporter_is_strange:

@@ -238,6 +238,11 @@ class Incoming:
         if bits & ERRORS and code not in _IGNORED_STATUS:
             self.capture(error, mechanism or self.head.origin.rpartition(".")[2])
 
+    def lose(self, what: Any) -> None:
+        """The client has gone: `what`, an error or a message of the server's, tells so."""
+        self.is_gone = True
+        self.lost = what
+
     def is_answering(self) -> bool:
         """Whether the answer has begun and not yet ended."""
         return self.code is not None and self.transaction is not None and self.transaction.end_ticks is None

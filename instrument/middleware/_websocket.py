@@ -46,8 +46,7 @@ class Conversation:
         if kind == "websocket.receive":
             _guard.guarded("websocket message", None, self._begin_message, message)
         elif kind == "websocket.disconnect":
-            self._request.is_gone = True
-            self._request.lost = message
+            self._request.lose(message)
         return message
 
     async def send(self, message: Message) -> None:
@@ -63,8 +62,7 @@ class Conversation:
         try:
             await self._send(message)
         except OSError as error:
-            request.is_gone = True
-            request.lost = error
+            request.lose(error)
             raise
         if kind in ("websocket.accept", "websocket.close") and self._message is None:
             request.finish()

@@ -107,8 +107,7 @@ class Exchange:
                 # It follows every answer, on some servers while they still take the last part.
                 request.finish()
             else:
-                request.is_gone = True
-                request.lost = message
+                request.lose(message)
         return message
 
     async def send(self, message: Message) -> None:
@@ -123,8 +122,7 @@ class Exchange:
         try:
             await self._send(message)
         except OSError as error:
-            request.is_gone = True
-            request.lost = error
+            request.lose(error)
             raise
         if is_last:
             request.finish()

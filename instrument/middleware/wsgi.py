@@ -155,8 +155,7 @@ def note_disconnect(request: Incoming, error: BaseException) -> None:
     Or what a framework says in its place, as Django does. An `OSError` of anything else is the application's.
     """
     if isinstance(error, OSError) and _guard.guarded("lost client", False, _is_of_server, request, error):
-        request.is_gone = True
-        request.lost = error
+        request.lose(error)
 
 
 def _is_of_server(request: Incoming, error: BaseException) -> bool:

@@ -97,9 +97,9 @@ def spans_of(item: Event) -> int:
     return len(item.spans) + 1 if isinstance(item, TransactionEvent) else 0
 
 
-def count_event(books: Books, item: Event, outcome: str) -> None:
-    """Enter an item and its spans in the books."""
+def count_event(books: Books, item: Event, outcome: str, spans: int | None = None) -> None:
+    """Enter an item and its spans in the books: as many as it holds, or as were known before a hook had it."""
     if item.kind == "transaction":
-        books.enter((("transactions", outcome, 1), ("spans", outcome, spans_of(item))))
+        books.enter((("transactions", outcome, 1), ("spans", outcome, spans_of(item) if spans is None else spans)))
     else:
         books.count("errors", outcome)
